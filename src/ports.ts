@@ -84,7 +84,7 @@ export interface WaldumpRun {
 	readonly ended: Promise<WaldumpEnding>
 }
 
-/** pg_waldump over a contiguous stretch of segments of one timeline. */
+/** pg_waldump over the unbroken segments of a chain, over a fork too: each number once, from the timeline that replay takes it from. */
 export interface WalReader {
 	/** Throws WaldumpVersionMismatchError when no installed pg_waldump reads this major version. */
 	dump(request: {

@@ -83,6 +83,8 @@ export const restorePlanJson = z.object({
 	source: z.object({location: z.string(), layout: z.string(), store: z.string()}),
 	cluster: z.object({systemIdentifier: z.string(), postgresMajor: z.number(), walSegmentBytes: z.number()}),
 	target: targetJson,
+	/** What a promotion would open: the first number after the target's timeline that the archive does not have (findNewestTimeLine). */
+	newTimeline: z.number(),
 	stop: z.object({
 		/** Every record that starts before it is applied, none from it on. */
 		lsn: lsnJson,

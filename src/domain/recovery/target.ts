@@ -222,6 +222,7 @@ function inFlightAt(stopLsn: Lsn, wal: DecodedWal): readonly InFlightTransaction
 		)
 		.map(boundary => ({xid: boundary.xid, firstLsn: boundary.work.firstLsn ?? boundary.lsn, outcome: boundary.kind}))
 	const open = wal.open
+		.map(transaction => ({...transaction, firstLsn: transaction.firstLsn ?? wal.fromLsn}))
 		.filter(transaction => transaction.firstLsn < stopLsn)
 		.map(transaction => ({xid: transaction.xid, firstLsn: transaction.firstLsn, outcome: 'unknown' as const}))
 	return [...ended, ...open].sort((a, b) => (a.firstLsn < b.firstLsn ? -1 : a.firstLsn > b.firstLsn ? 1 : 0))

@@ -110,7 +110,11 @@ export function listedFiles({wal, cluster: {walSegmentBytes}}: FeedPlan): readon
 	const segments = wal.runs.flatMap(run => {
 		const first = parseSegmentFileName(run.firstSegment, walSegmentBytes)
 		const last = parseSegmentFileName(run.lastSegment, walSegmentBytes)
-		if (first === undefined || last?.timeline !== first.timeline || last.number - first.number + 1n !== BigInt(run.count)) {
+		if (
+			first === undefined ||
+			last?.timeline !== first.timeline ||
+			last.number - first.number + 1n !== BigInt(run.count)
+		) {
 			throw new Error(`${run.firstSegment} to ${run.lastSegment} are not ${run.count} segments`)
 		}
 		return Array.from({length: run.count}, (_, index): ListedFile => {
@@ -239,11 +243,7 @@ export function configFileText(settings: RestorePlan['settings']): string {
 
 /** Backslashes are escapes inside the quotes of postgresql.conf (guc-file.l), and a value ends with its line. */
 function configWord(value: string): string {
-	const escaped = value
-		.replaceAll('\\', '\\\\')
-		.replaceAll("'", "''")
-		.replaceAll('\n', '\\n')
-		.replaceAll('\r', '\\r')
+	const escaped = value.replaceAll('\\', '\\\\').replaceAll("'", "''").replaceAll('\n', '\\n').replaceAll('\r', '\\r')
 	return `'${escaped}'`
 }
 
