@@ -1,4 +1,4 @@
-import {getTimezoneOffset} from 'date-fns-tz'
+import {formatInTimeZone} from 'date-fns-tz'
 
 declare const instantBrand: unique symbol
 
@@ -166,8 +166,13 @@ function offsetMicros(zone: string, at: UtcInstant): bigint | undefined {
 		return BigInt(numeric[1] === '-' ? -minutes : minutes) * 60n * microsPerSecond
 	}
 	if (!/^[A-Za-z_]+(\/[A-Za-z0-9_+-]+)+$/.test(zone)) return undefined
-	const offsetMs = getTimezoneOffset(zone, new Date(Number(at / microsPerMs)))
-	return Number.isNaN(offsetMs) ? undefined : BigInt(offsetMs) * microsPerMs
+	// getTimezoneOffset of date-fns-tz takes its date for a local time, of the machine's zone at that; the formatter takes it for the instant it is.
+	try {
+		return offsetMicros(formatInTimeZone(new Date(Number(at / microsPerMs)), zone, 'xxx'), at)
+	} catch (error) {
+		if (error instanceof RangeError) return undefined
+		throw error
+	}
 }
 
 /** Microseconds of a civil date and time as if it were UTC, from a match whose groups are year, month, day, hour, minute, second, fraction; undefined when no calendar has it. */

@@ -3,6 +3,7 @@ import {isTransactionEnd} from '../domain/recovery/target.ts'
 import {addMs, type UtcInstant} from '../domain/time.ts'
 import type {Boundary, TransactionBoundary} from '../domain/wal/record.ts'
 import {rankBoundaries} from '../domain/wal/suspicion.ts'
+import {boundariesBetween} from '../domain/wal/window.ts'
 import type {BoundariesStep, Incident} from './state.ts'
 import {windowMinutes} from './state.ts'
 
@@ -31,12 +32,7 @@ export function windowOf(
 function inWindow(step: BoundariesStep): readonly Boundary[] {
 	const window = windowOf(step.incident, step.windowIndex)
 	if (window === undefined) return step.boundaries
-	// WAL order with its few backward stamps: what lies between the first and the last stamp in the window is shown, restore points too.
-	const stamped = (boundary: Boundary) =>
-		boundary.kind !== 'restore-point' && boundary.at >= window.from && boundary.at <= window.to
-	const first = step.boundaries.findIndex(stamped)
-	const last = step.boundaries.findLastIndex(stamped)
-	return first === -1 ? [] : step.boundaries.slice(first, last + 1)
+	return boundariesBetween(step.boundaries, window.from, window.to)
 }
 
 function filtered(step: BoundariesStep, boundaries: readonly Boundary[]): readonly Boundary[] {

@@ -227,6 +227,8 @@ export interface GuideState {
 	/** What the operator decided before there was a journal to write it to, with the times at which it happened. */
 	readonly decisions: readonly JournalEntry[]
 	readonly interruptedAt: UtcInstant | undefined
+	/** The operator wants to leave while files are copied: what is half-made is removed first. */
+	readonly leaveWhenStopped: boolean
 	readonly left: boolean
 }
 
@@ -250,6 +252,7 @@ export function initialState(options: GuideOptions, now: UtcInstant): GuideState
 		notice: undefined,
 		decisions: [],
 		interruptedAt: undefined,
+		leaveWhenStopped: false,
 		left: false,
 	}
 }

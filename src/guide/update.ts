@@ -33,7 +33,9 @@ export function update(before: GuideState, event: GuideEvent): Outcome<GuideStat
 				: {state, effects: []}
 		if (state.dialog !== undefined) return updateDialog(state, state.dialog, event)
 	}
-	return updateStep(state, event)
+	const outcome = updateStep(state, event)
+	if (state.leaveWhenStopped && event.type === 'restoreFailed') return leave(outcome.state, 130)
+	return outcome
 }
 
 function updateStep(state: GuideState, event: GuideEvent): Outcome<GuideState> {
@@ -70,6 +72,9 @@ function interrupt(state: GuideState, event: GuideEvent): Outcome<GuideState> {
 	const nothingLeft =
 		step.name === 'survey' || step.name === 'incident' || step.name === 'boundaries' || step.name === 'runbook'
 	const again = event.type === 'interrupted' && state.dialog !== undefined && state.interruptedAt !== undefined
+	if (again && isCopying(state)) {
+		return {state: {...state, dialog: undefined, leaveWhenStopped: true}, effects: [{type: 'cancelRestore'}]}
+	}
 	if (nothingLeft || again) return leave(state, event.type === 'interrupted' && step.name !== 'runbook' ? 130 : 0)
 	const marked = {...state, help: false, interruptedAt: event.type === 'interrupted' ? event.at : state.interruptedAt}
 	if (step.name === 'restore' && step.trouble === undefined)
@@ -77,12 +82,15 @@ function interrupt(state: GuideState, event: GuideEvent): Outcome<GuideState> {
 	return {state: {...marked, dialog: {about: 'leaving', selected: 0}}, effects: []}
 }
 
+function isCopying({step}: Pick<GuideState, 'step'>): boolean {
+	return step.name === 'restore' && step.trouble === undefined && step.running !== 'replay' && step.replay === undefined
+}
+
 /** What each dialog answers to, in the order shown; the first is safe. */
 export function dialogAnswers({step}: GuideState, {about}: Dialog): readonly ('stay' | 'leave' | 'cancel')[] {
 	if (about === 'leaving') return ['stay', 'leave']
-	// While files are copied nothing of use is left behind; once the server replays it goes on by itself.
-	const serverRuns = step.name === 'restore' && (step.running === 'replay' || step.replay !== undefined)
-	return serverRuns ? ['stay', 'leave', 'cancel'] : ['stay', 'cancel']
+	// While files are copied nothing of use would be left behind; once the server replays it goes on by itself.
+	return isCopying({step}) ? ['stay', 'cancel'] : ['stay', 'leave', 'cancel']
 }
 
 function updateDialog(state: GuideState, dialog: Dialog, event: GuideEvent): Outcome<GuideState> {

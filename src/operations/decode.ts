@@ -52,7 +52,9 @@ export async function* decodeChain(request: DecodeRequest): AsyncGenerator<Decod
 	const {walSegmentBytes, postgresMajor} = cluster
 	const first = segments[0]
 	if (first === undefined) {
-		throw new WaldumpFailedError('there is no WAL segment to decode', ['lastgood survey shows which segments the archive holds'])
+		throw new WaldumpFailedError('there is no WAL segment to decode', [
+			'lastgood survey shows which segments the archive holds',
+		])
 	}
 	const run = await world.wal.dump({
 		store,
@@ -62,7 +64,11 @@ export async function* decodeChain(request: DecodeRequest): AsyncGenerator<Decod
 		...(signal === undefined ? {} : {signal}),
 	})
 	const parser = createWaldumpParser({filtered: false, walSegmentBytes})
-	const fold = createBoundaryFold({walSegmentBytes, postgresMajor, ...(startLsn === undefined ? {} : {fromLsn: startLsn})})
+	const fold = createBoundaryFold({
+		walSegmentBytes,
+		postgresMajor,
+		...(startLsn === undefined ? {} : {fromLsn: startLsn}),
+	})
 	const segmentsUpTo = (lsn: Lsn) => Number(segmentNumberOf(lsn, walSegmentBytes) - first.number) + 1
 
 	const all: Boundary[] = []

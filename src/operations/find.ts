@@ -2,9 +2,8 @@ import {chainFrom} from '../domain/archive/chain.ts'
 import type {BaseBackup} from '../domain/archive/survey.ts'
 import {TimelineUnreachableError, WaldumpFailedError} from '../domain/errors.ts'
 import type {RelationNames} from '../domain/names.ts'
-import {backupToDecodeFrom, historyOf} from '../domain/recovery/backup-choice.ts'
+import {backupToDecodeFrom, type DecodeNeed, historyOf} from '../domain/recovery/backup-choice.ts'
 import type {DecodedPath} from '../domain/recovery/path.ts'
-import type {UtcInstant} from '../domain/time.ts'
 import type {Lsn} from '../domain/wal/lsn.ts'
 import type {Boundary, RelationKey} from '../domain/wal/record.ts'
 import {segmentStartLsn} from '../domain/wal/segment.ts'
@@ -14,11 +13,9 @@ import type {OpenedArchive, World} from '../ports.ts'
 import {decodeChain} from './decode.ts'
 
 /** Which stretch of the archive to decode. */
-export interface FindRequest {
+export interface FindRequest extends DecodeNeed {
 	/** The newest timeline of the archive when absent. */
 	readonly timeline?: TimelineId
-	/** Decoding begins at the newest base backup that was finished before; at the oldest one when absent. */
-	readonly from?: UtcInstant
 }
 
 /** What is told while decoding goes on. */
@@ -48,7 +45,7 @@ export async function decodePath(
 			[`timelines that are: ${survey.timelines.map(summary => summary.history.timeline).join(', ') || 'none'}`],
 		)
 	}
-	const backup = backupToDecodeFrom(survey, history, request.from)
+	const backup = backupToDecodeFrom(survey, history, request)
 	const startLsn = backup?.startLsn ?? firstLsnOf(survey.segments, history, survey.cluster.walSegmentBytes)
 	const chain = chainFrom(survey, history, startLsn)
 	onNews({type: 'started', backup, segmentCount: chain.segments.length})

@@ -91,6 +91,28 @@ export async function findRecovery(world: Pick<World, 'journals'>, named: string
 	])
 }
 
+/**
+ * The recovery as it really is: lastgood may have been closed while the server went on replaying, and then nobody wrote down
+ * that it reached its target. What the server shows now is added to the journal.
+ */
+export async function settle(
+	world: Pick<World, 'now' | 'engine' | 'journals'>,
+	state: RecoveryState,
+): Promise<RecoveryState> {
+	if (state.phase !== 'replaying' || state.plan === undefined) return state
+	const observation = await world.engine.observe(state.plan)
+	const standing = standingOf(state.plan, observation)
+	if (standing.state !== 'held') return state
+	await world.journals.append(state.recovery, {
+		event: 'held',
+		at: world.now(),
+		stoppedAtLsn: standing.stoppedAtLsn,
+		provenExact: standing.exact,
+		serverLog: [...notableLines(observation.log)],
+	})
+	return recoveryStateOf(state.recovery, await world.journals.read(state.recovery))
+}
+
 /** The plan of a recovery. Throws UsageError for one that was never planned. */
 export function planOf(state: RecoveryState): RestorePlan {
 	if (state.plan === undefined)

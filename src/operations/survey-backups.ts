@@ -47,7 +47,11 @@ export interface NamedBackup {
 /** Names each base backup by its folder, or by its whole way where folders are called alike. */
 export function nameBackups(stores: readonly ListedStore[]): readonly NamedBackup[] {
 	const found = stores.flatMap(({store, listing}) =>
-		listing.backups.map(entry => ({entry, store, location: store.localPath(entry.key) ?? joinLocation(store.location, entry.key)})),
+		listing.backups.map(entry => ({
+			entry,
+			store,
+			location: store.localPath(entry.key) ?? joinLocation(store.location, entry.key),
+		})),
 	)
 	const lastPart = (path: string) => path.split('/').findLast(part => part !== '') ?? path
 	const namings = [
@@ -93,7 +97,9 @@ export async function readBackup(
 	const manifested = manifest?.ok === true ? manifest.manifest : undefined
 	const history = histories.find(candidate =>
 		label === undefined
-			? manifested?.walRanges.some(range => range.startLsn === candidate.startLsn && range.timeline === candidate.timeline)
+			? manifested?.walRanges.some(
+					range => range.startLsn === candidate.startLsn && range.timeline === candidate.timeline,
+				)
 			: candidate.startLsn === label.startLsn && candidate.timeline === label.timeline,
 	)
 	const endIsTold = manifested !== undefined || history !== undefined || label === undefined
@@ -106,7 +112,9 @@ export async function readBackup(
 		mismatch: reading?.mismatch,
 		unreadable,
 		postgresMajor: parseVersionFile(versionFile ?? ''),
-		systemIdentifier: (controlFile === undefined ? undefined : systemIdentifierOfControlFile(controlFile)) ?? manifested?.systemIdentifier,
+		systemIdentifier:
+			(controlFile === undefined ? undefined : systemIdentifierOfControlFile(controlFile)) ??
+			manifested?.systemIdentifier,
 		tablespaces: tablespacesOf(entry, tablespaceMap),
 		history,
 		stopLsnInWal: endIsTold ? undefined : await endInWal(label.startLsn, label.timeline),
@@ -122,7 +130,8 @@ async function readManifest(
 	const reader = createManifestReader()
 	const comparison = createManifestComparison(entry)
 	const decoder = new TextDecoder()
-	for await (const chunk of store.stream(key, signal)) comparison.compare(reader.push(decoder.decode(chunk, {stream: true})))
+	for await (const chunk of store.stream(key, signal))
+		comparison.compare(reader.push(decoder.decode(chunk, {stream: true})))
 	return {manifest: reader.end(), mismatch: comparison.result()}
 }
 
@@ -133,7 +142,8 @@ function tablespacesOf(entry: BackupEntry, map: string | undefined): BackupEvide
 		const oid = /^pg_tblspc\/(\d+)\//.exec(path)?.[1]
 		if (oid !== undefined) locations.set(Number(oid), '')
 	}
-	for (const {oid, location} of [...parseTablespaceMap(map ?? ''), ...entry.tablespaceLinks]) locations.set(oid, location)
+	for (const {oid, location} of [...parseTablespaceMap(map ?? ''), ...entry.tablespaceLinks])
+		locations.set(oid, location)
 	if (entry.format === 'tar') {
 		for (const name of entry.files.keys()) {
 			const oid = /^(\d+)\.tar/.exec(name)?.[1]

@@ -51,7 +51,10 @@ export async function listSource(
 			if (objectCount % reportEvery === 0) onListed(objectCount)
 		}
 		const sortings = sorters.map(({layout, sorter}) => ({layout, listing: sorter.sorted()}))
-		const fitting = sortings.find(({listing}) => listing.segments.length > 0) ?? sortings.find(({listing}) => listing.backups.length > 0) ?? sortings[0]
+		const fitting =
+			sortings.find(({listing}) => listing.segments.length > 0) ??
+			sortings.find(({listing}) => listing.backups.length > 0) ??
+			sortings[0]
 		if (fitting === undefined) throw new Error('no repository layout is known')
 		const found = {store, ...fitting}
 		listed.set(store.location, found)
@@ -76,22 +79,38 @@ function noSegments({store, listing}: ListedStore, request: SourceRequest): Layo
 	]
 	if (listing.objectCount === 0) return new LayoutUnrecognizedError(`${location} is empty`, whatAnArchiveIs)
 	if (listing.resembles !== undefined) {
-		return new LayoutUnrecognizedError(`${location} looks like a repository of ${listing.resembles}, which this version of lastgood does not read`, [
-			`let ${listing.resembles} put the WAL and a base backup into plain folders, and name those`,
-		])
+		return new LayoutUnrecognizedError(
+			`${location} looks like a repository of ${listing.resembles}, which this version of lastgood does not read`,
+			[`let ${listing.resembles} put the WAL and a base backup into plain folders, and name those`],
+		)
 	}
 	if (listing.backups.length > 0) {
 		const backups = listing.backups.map(backup => (backup.key === '' ? 'itself' : backup.key)).slice(0, 3)
-		return new LayoutUnrecognizedError(`${location} holds ${countText(listing.backups.length, 'base backup')} (${backups.join(', ')}) and no WAL segment outside of ${listing.backups.length === 1 ? 'it' : 'them'}`, [
-			`name the WAL archive with --archive, and this folder with --backups${request.archive === undefined ? '' : ' only'}`,
-			...whatAnArchiveIs,
-		])
+		return new LayoutUnrecognizedError(
+			`${location} holds ${countText(listing.backups.length, 'base backup')} (${backups.join(', ')}) and no WAL segment outside of ${listing.backups.length === 1 ? 'it' : 'them'}`,
+			[
+				`name the WAL archive with --archive, and this folder with --backups${request.archive === undefined ? '' : ' only'}`,
+				...whatAnArchiveIs,
+			],
+		)
 	}
 	if (listing.serverDirectories.length > 0) {
 		const where = listing.serverDirectories[0] === '' ? location : `${location}/${listing.serverDirectories[0]}`
-		return new LayoutUnrecognizedError(`${where} is the data directory of a PostgreSQL server, and ${location} holds no WAL archive`, whatAnArchiveIs)
+		return new LayoutUnrecognizedError(
+			`${where} is the data directory of a PostgreSQL server, and ${location} holds no WAL archive`,
+			whatAnArchiveIs,
+		)
 	}
-	const others = [listing.histories.length > 0 ? 'timeline history files' : '', listing.partials.length > 0 ? 'partial segments' : '', listing.otherExamples.length > 0 ? `files such as ${listing.otherExamples.slice(0, 3).map(key => JSON.stringify(key)).join(', ')}` : '']
+	const others = [
+		listing.histories.length > 0 ? 'timeline history files' : '',
+		listing.partials.length > 0 ? 'partial segments' : '',
+		listing.otherExamples.length > 0
+			? `files such as ${listing.otherExamples
+					.slice(0, 3)
+					.map(key => JSON.stringify(key))
+					.join(', ')}`
+			: '',
+	]
 	return new LayoutUnrecognizedError(
 		`${location} is no WAL archive: among its ${countText(listing.objectCount, 'file')} there is no WAL segment (it holds ${others.filter(text => text !== '').join(' and ')})`,
 		whatAnArchiveIs,

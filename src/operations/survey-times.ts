@@ -1,5 +1,5 @@
-import type {ArchivedSegment, ClusterIdentity, WalChain} from '../domain/archive/survey.ts'
 import type {CoverageSpan, SpanTimes} from '../domain/archive/coverage.ts'
+import type {ArchivedSegment, ClusterIdentity, WalChain} from '../domain/archive/survey.ts'
 import {OperatorError} from '../domain/errors.ts'
 import type {UtcInstant} from '../domain/time.ts'
 import {createBoundaryFold} from '../domain/wal/boundaries.ts'
@@ -70,16 +70,33 @@ async function* commitsOf(access: WalAccess, segments: readonly ArchivedSegment[
 	const {walSegmentBytes, postgresMajor} = access.cluster
 	const fold = createBoundaryFold({walSegmentBytes, postgresMajor})
 	for await (const records of recordsOf(access, segments, 'Transaction')) {
-		yield fold.take(records).flatMap(boundary => (boundary.kind === 'commit' || boundary.kind === 'commit-prepared' ? [{at: boundary.at, endLsn: boundary.endLsn}] : []))
+		yield fold
+			.take(records)
+			.flatMap(boundary =>
+				boundary.kind === 'commit' || boundary.kind === 'commit-prepared'
+					? [{at: boundary.at, endLsn: boundary.endLsn}]
+					: [],
+			)
 	}
 }
 
 /** Records of one resource manager; they end early where pg_waldump cannot read on. */
-async function* recordsOf({world, store, cluster, signal}: WalAccess, segments: readonly ArchivedSegment[], rmgr: string): AsyncGenerator<readonly WalRecord[]> {
+async function* recordsOf(
+	{world, store, cluster, signal}: WalAccess,
+	segments: readonly ArchivedSegment[],
+	rmgr: string,
+): AsyncGenerator<readonly WalRecord[]> {
 	const {walSegmentBytes, postgresMajor} = cluster
 	const parser = createWaldumpParser({filtered: true, walSegmentBytes})
 	try {
-		const run = await world.wal.dump({store, postgresMajor, walSegmentBytes, segments, rmgrs: [rmgr], ...(signal === undefined ? {} : {signal})})
+		const run = await world.wal.dump({
+			store,
+			postgresMajor,
+			walSegmentBytes,
+			segments,
+			rmgrs: [rmgr],
+			...(signal === undefined ? {} : {signal}),
+		})
 		// Nobody waits for the ending of a decode that is left early.
 		run.ended.catch(() => {})
 		for await (const text of run.text) {
@@ -100,7 +117,9 @@ async function* recordsOf({world, store, cluster, signal}: WalAccess, segments: 
 export async function backupEndInWal(access: WalAccess, chain: WalChain, startLsn: Lsn): Promise<Lsn | undefined> {
 	for (const run of timelineRuns(chain.segments)) {
 		for await (const records of recordsOf(access, run, 'XLOG')) {
-			const end = records.find(record => record.type === 'BACKUP_END' && record.description.trim() === formatLsn(startLsn))
+			const end = records.find(
+				record => record.type === 'BACKUP_END' && record.description.trim() === formatLsn(startLsn),
+			)
 			if (end !== undefined) return endLsnOf(end, access.cluster.walSegmentBytes)
 		}
 	}

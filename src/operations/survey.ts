@@ -1,12 +1,33 @@
 import type {BackupEvidence, BackupHistory} from '../domain/archive/backup.ts'
 import {describeBackup} from '../domain/archive/backup.ts'
 import {archiveGaps, chainFrom} from '../domain/archive/chain.ts'
-import {type BackupSurroundings, coverageOf, easeBeforeBackups, judgeBackup, spansOf} from '../domain/archive/coverage.ts'
-import {backupIncomplete, noUsableBackup, pageMagicText, partialPresent, tablespacePresent, versionNotInstalled} from '../domain/archive/findings.ts'
+import {
+	type BackupSurroundings,
+	coverageOf,
+	easeBeforeBackups,
+	judgeBackup,
+	spansOf,
+} from '../domain/archive/coverage.ts'
+import {
+	backupIncomplete,
+	noUsableBackup,
+	pageMagicText,
+	partialPresent,
+	tablespacePresent,
+	versionNotInstalled,
+} from '../domain/archive/findings.ts'
 import type {Inventory, ReadSegment, SegmentHead} from '../domain/archive/inventory.ts'
 import {takeInventory} from '../domain/archive/inventory.ts'
 import type {SegmentEntry} from '../domain/archive/listing.ts'
-import type {ArchivedSegment, BaseBackup, ClusterIdentity, Coverage, Finding, Severity, Survey} from '../domain/archive/survey.ts'
+import type {
+	ArchivedSegment,
+	BaseBackup,
+	ClusterIdentity,
+	Coverage,
+	Finding,
+	Severity,
+	Survey,
+} from '../domain/archive/survey.ts'
 import {knownHistories, type ReadHistory, summarizeTimelines, timelineFindings} from '../domain/archive/timelines.ts'
 import {ArchiveUnreachableError, LayoutUnrecognizedError, WaldumpVersionMismatchError} from '../domain/errors.ts'
 import {formatInstant} from '../domain/time.ts'
@@ -53,7 +74,10 @@ const reportEvery = 500
 export async function surveyArchive(
 	world: Pick<World, 'now' | 'openStore' | 'layouts' | 'codecs' | 'wal'>,
 	request: SourceRequest,
-	{signal, onProgress = () => {}}: {readonly signal?: AbortSignal; readonly onProgress?: (progress: SurveyProgress) => void} = {},
+	{
+		signal,
+		onProgress = () => {},
+	}: {readonly signal?: AbortSignal; readonly onProgress?: (progress: SurveyProgress) => void} = {},
 ): Promise<OpenedArchive> {
 	const source = await listSource(world, request, objectCount => onProgress({phase: 'listing', objectCount}), signal)
 	const {wal} = source
@@ -64,13 +88,25 @@ export async function surveyArchive(
 	if (inventory === undefined) throw nothingReadable(wal, read)
 	const cluster = knownCluster(inventory)
 	const timelines = summarizeTimelines(inventory.segments, readHistoryFiles, histories)
-	const archive: BackupSurroundings = {cluster, segments: inventory.segments, histories: timelines.map(({history}) => history)}
+	const archive: BackupSurroundings = {
+		cluster,
+		segments: inventory.segments,
+		histories: timelines.map(({history}) => history),
+	}
 
 	const installedMajors = await world.wal.installedMajors()
 	const isInstalled = installedMajors.includes(cluster.postgresMajor)
 	const access: WalAccess = {world, store: wal.store, cluster, signal}
 
-	const backups = await surveyBackups(source.backups, wal, archive, isInstalled ? access : undefined, world.codecs, onProgress, signal)
+	const backups = await surveyBackups(
+		source.backups,
+		wal,
+		archive,
+		isInstalled ? access : undefined,
+		world.codecs,
+		onProgress,
+		signal,
+	)
 	const coverage = await surveyCoverage(backups.backups, archive, isInstalled ? access : undefined, onProgress)
 
 	const walFindings = [...inventory.findings, ...archiveGaps(archive, archive.histories, inventory.damaged)]
@@ -98,12 +134,18 @@ export async function surveyArchive(
 
 const severityRank: Readonly<Record<Severity, number>> = {error: 0, warning: 1, info: 2}
 
-async function readHistories(codecs: Codecs, {store, listing}: ListedStore, signal: AbortSignal | undefined): Promise<readonly ReadHistory[]> {
+async function readHistories(
+	codecs: Codecs,
+	{store, listing}: ListedStore,
+	signal: AbortSignal | undefined,
+): Promise<readonly ReadHistory[]> {
 	const entries = listing.histories.toSorted((a, b) => a.timeline - b.timeline || (a.key < b.key ? -1 : 1))
 	const read = await mapConcurrently(entries, readsAtOnce, async ({timeline, key}) => {
 		const file = await ifStillThere(store, key, signal, () => readText(codecs, store, key, signal))
 		if (file === undefined) return undefined
-		const reading = file.ok ? parseTimelineHistory(timeline, file.content.text) : {ok: false as const, problem: file.why}
+		const reading = file.ok
+			? parseTimelineHistory(timeline, file.content.text)
+			: {ok: false as const, problem: file.why}
 		return {timeline, key, codec: file.ok ? file.content.codec : 'none', reading}
 	})
 	return read.filter((history): history is ReadHistory => history !== undefined)
@@ -120,20 +162,28 @@ async function readSegments(
 	const read = await mapConcurrently(listing.segments, readsAtOnce, async entry => {
 		const head = await readHead(codecs, store, entry, signal)
 		doneCount += 1
-		if (doneCount % reportEvery === 0 || doneCount === totalCount) onProgress({phase: 'segments', doneCount, totalCount})
+		if (doneCount % reportEvery === 0 || doneCount === totalCount)
+			onProgress({phase: 'segments', doneCount, totalCount})
 		return head === undefined ? undefined : {entry, head}
 	})
 	return read.filter(segment => segment !== undefined)
 }
 
 /** undefined for a segment that went away since it was listed: something cleans the archive up. */
-async function readHead(codecs: Codecs, store: ArchiveStore, entry: SegmentEntry, signal: AbortSignal | undefined): Promise<SegmentHead | undefined> {
+async function readHead(
+	codecs: Codecs,
+	store: ArchiveStore,
+	entry: SegmentEntry,
+	signal: AbortSignal | undefined,
+): Promise<SegmentHead | undefined> {
 	const read = await ifStillThere(store, entry.key, signal, async () => {
 		const head = await codecs.head(store, entry, longPageHeaderBytes, signal)
 		return {...head, contentBytes: await provenBytes(codecs, store, entry, head, signal)}
 	})
 	if (read === undefined) return undefined
-	return read.ok ? {ok: true, codec: read.content.codec, bytes: read.content.bytes, contentBytes: read.content.contentBytes} : read
+	return read.ok
+		? {ok: true, codec: read.content.codec, bytes: read.content.bytes, contentBytes: read.content.contentBytes}
+		: read
 }
 
 /**
@@ -148,7 +198,8 @@ async function provenBytes(
 	signal: AbortSignal | undefined,
 ): Promise<number | undefined> {
 	const header = readSegmentHeader(bytes)
-	if (codec === 'none' || claimedBytes === undefined || !header.ok || header.header.walSegmentBytes === claimedBytes) return claimedBytes
+	if (codec === 'none' || claimedBytes === undefined || !header.ok || header.header.walSegmentBytes === claimedBytes)
+		return claimedBytes
 	let counted = 0
 	for await (const chunk of codecs.content(store, {key, codec}, signal)) counted += chunk.byteLength
 	return counted
@@ -173,26 +224,35 @@ async function ifStillThere<Content>(
 		return {ok: true, content: await read()}
 	} catch (error) {
 		if (!(error instanceof ArchiveUnreachableError)) throw error
-		return (await store.stat(key, signal)) === undefined ? undefined : {ok: false, why: error.message, whatToDo: error.whatToDo}
+		return (await store.stat(key, signal)) === undefined
+			? undefined
+			: {ok: false, why: error.message, whatToDo: error.whatToDo}
 	}
 }
 
 function nothingReadable({store, listing}: ListedStore, read: readonly ReadSegment[]): Error {
 	const [first] = read
 	if (first === undefined) {
-		return new ArchiveUnreachableError(`all of the ${listing.segments.length} WAL segments of ${store.location} went away while they were read`, [
-			'find out what removes them (archive_cleanup_command, a retention job), stop it, and survey again',
-		])
+		return new ArchiveUnreachableError(
+			`all of the ${listing.segments.length} WAL segments of ${store.location} went away while they were read`,
+			['find out what removes them (archive_cleanup_command, a retention job), stop it, and survey again'],
+		)
 	}
 	if (read.every(({head}) => !head.ok) && !first.head.ok) {
-		return new ArchiveUnreachableError(`none of the ${read.length} WAL segments of ${store.location} can be read; ${first.head.why}`, [
-			...first.head.whatToDo,
-			`look at the first of them by hand (file, ls -l): ${store.localPath(first.entry.key) ?? first.entry.key}`,
-		])
+		return new ArchiveUnreachableError(
+			`none of the ${read.length} WAL segments of ${store.location} can be read; ${first.head.why}`,
+			[
+				...first.head.whatToDo,
+				`look at the first of them by hand (file, ls -l): ${store.localPath(first.entry.key) ?? first.entry.key}`,
+			],
+		)
 	}
 	return new LayoutUnrecognizedError(
 		`${store.location} holds ${read.length} files that are named like WAL segments, and none of them begins with a WAL page (the first is ${first.entry.key})`,
-		['check what archive_command writes: WAL that it encrypts must be decrypted into another folder first', 'name the folder that holds the real archive'],
+		[
+			'check what archive_command writes: WAL that it encrypts must be decrypted into another folder first',
+			'name the folder that holds the real archive',
+		],
 	)
 }
 
@@ -201,7 +261,10 @@ function knownCluster({identity, segments}: Inventory): ClusterIdentity {
 	if (postgresMajor !== undefined) return {...identity, postgresMajor}
 	throw new WaldumpVersionMismatchError(
 		`the WAL has page magic ${pageMagicText(identity.pageMagic)}${segments[0] === undefined ? '' : ` (${segments[0].name})`}, which is of no PostgreSQL version from 13 to 18`,
-		['look which version wrote it: pg_controldata on the server, PG_VERSION in a base backup', 'use a version of lastgood that knows it'],
+		[
+			'look which version wrote it: pg_controldata on the server, PG_VERSION in a base backup',
+			'use a version of lastgood that knows it',
+		],
 	)
 }
 
@@ -221,7 +284,11 @@ async function surveyBackups(
 	codecs: Codecs,
 	onProgress: (progress: SurveyProgress) => void,
 	signal: AbortSignal | undefined,
-): Promise<{readonly backups: readonly BaseBackup[]; readonly findings: readonly Finding[]; readonly stores: ReadonlyMap<string, ArchiveStore>}> {
+): Promise<{
+	readonly backups: readonly BaseBackup[]
+	readonly findings: readonly Finding[]
+	readonly stores: ReadonlyMap<string, ArchiveStore>
+}> {
 	const named = nameBackups(stores)
 	const recorded = await readBackupHistories(codecs, wal, signal)
 	const findings: Finding[] = []
@@ -235,7 +302,9 @@ async function surveyBackups(
 			recorded,
 			async (startLsn, timeline) => {
 				const history = archive.histories.find(candidate => candidate.timeline === timeline)
-				return access === undefined || history === undefined ? undefined : backupEndInWal(access, chainFrom(archive, history, startLsn), startLsn)
+				return access === undefined || history === undefined
+					? undefined
+					: backupEndInWal(access, chainFrom(archive, history, startLsn), startLsn)
 			},
 			signal,
 		)
@@ -246,7 +315,9 @@ async function surveyBackups(
 	}
 	backups.sort((a, b) => (a.startLsn < b.startLsn ? -1 : a.startLsn > b.startLsn ? 1 : a.timeline - b.timeline))
 	if (!backups.some(backup => backup.whyNot === undefined)) {
-		const elsewhere = recorded.filter(history => !backups.some(backup => backup.startLsn === history.startLsn && backup.timeline === history.timeline))
+		const elsewhere = recorded.filter(
+			history => !backups.some(backup => backup.startLsn === history.startLsn && backup.timeline === history.timeline),
+		)
 		findings.unshift(noUsableBackup({refused, recorded: elsewhere.map(recordText)}))
 	}
 	return {backups, findings, stores: new Map(named.map(({id, store}) => [id, store]))}

@@ -1,6 +1,5 @@
 import type {BaseBackup, Survey, WalChain} from '../archive/survey.ts'
 import type {UtcInstant} from '../time.ts'
-import {formatInstant} from '../time.ts'
 import type {Lsn} from '../wal/lsn.ts'
 import {formatLsn} from '../wal/lsn.ts'
 import {segmentNumberOf} from '../wal/segment.ts'
@@ -27,18 +26,24 @@ export function chooseBackup(survey: Survey, history: TimelineHistory, stopLsn: 
 	})
 }
 
-/** The newest backup that was finished before a time; where no backup was, the oldest usable one, so that its WAL can at least be read. */
-export function backupToDecodeFrom(
-	survey: Survey,
-	history: TimelineHistory,
-	from: UtcInstant | undefined,
-): BaseBackup | undefined {
-	const newest = choose(survey, history, backup =>
-		from !== undefined && backup.stoppedAt !== undefined && backup.stoppedAt > from
-			? `it ended at ${formatInstant(backup.stoppedAt)}`
-			: undefined,
-	)
-	if (newest.ok) return newest.backup
+/** What has to be on the decoded path: everything after a time, a place in the WAL, or, with neither, all there is. */
+export interface DecodeNeed {
+	readonly from?: UtcInstant
+	readonly stopLsn?: Lsn
+}
+
+/** The newest backup from which all that is needed can be decoded; the oldest usable one where none is old enough. undefined without any. */
+export function backupToDecodeFrom(survey: Survey, history: TimelineHistory, need: DecodeNeed): BaseBackup | undefined {
+	const {from, stopLsn} = need
+	const newest =
+		stopLsn !== undefined
+			? chooseBackup(survey, history, stopLsn)
+			: from !== undefined
+				? choose(survey, history, ({stoppedAt}) =>
+						stoppedAt === undefined || stoppedAt > from ? 'it ended too late' : undefined,
+					)
+				: undefined
+	if (newest?.ok) return newest.backup
 	return usableBackups(survey, history).toSorted((a, b) => (a.startLsn < b.startLsn ? -1 : 1))[0]
 }
 

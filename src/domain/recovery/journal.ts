@@ -84,6 +84,11 @@ export function journalLine(entry: JournalEntry): string {
 	return JSON.stringify(z.encode(journalEntryJson, entry))
 }
 
+/** The entries as `runbook --format json` gives them. */
+export function journalJson(entries: readonly JournalEntry[]): readonly unknown[] {
+	return entries.map(entry => z.encode(journalEntryJson, entry))
+}
+
 export type JournalLineReading =
 	| {readonly ok: true; readonly entry: JournalEntry}
 	| {readonly ok: false; readonly problem: string}

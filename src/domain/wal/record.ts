@@ -82,10 +82,12 @@ export interface PrepareBoundary extends BoundaryBase {
 /** A place in the WAL where replay may stop, in WAL order. */
 export type Boundary = TransactionBoundary | RestorePointBoundary | PrepareBoundary
 
-/** A transaction that had written but not ended where decoding ended. */
+/** A transaction that had not ended where decoding ended. */
 export interface OpenTransaction {
 	readonly xid: number
-	readonly firstLsn: Lsn
+	/** Start of the first record it wrote; undefined when that lies before what was decoded. */
+	readonly firstLsn: Lsn | undefined
+	/** Global identifier of a prepared transaction, when its PREPARE was decoded. */
 	readonly gid: string | undefined
 }
 
@@ -99,6 +101,8 @@ export interface PathFacts {
 		readonly settings: Readonly<Record<string, number>>
 		readonly walLevel: string
 	}[]
+	/** BACKUP_END records: a base backup that began at `startLsn` is consistent from `endLsn` on. */
+	readonly backupEnds: readonly {readonly lsn: Lsn; readonly endLsn: Lsn; readonly startLsn: Lsn}[]
 	/** RUNNING_XACTS records whose subtransactions overflowed: from there hot standby, and so the pause, may be impossible (§0.1). */
 	readonly subtransactionOverflows: readonly Lsn[]
 }

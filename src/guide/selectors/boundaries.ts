@@ -2,10 +2,11 @@ import type {RelationNames} from '../../domain/names.ts'
 import {tableRows} from '../../domain/names.ts'
 import {isTransactionEnd} from '../../domain/recovery/target.ts'
 import {describeBytes, describeCount, describeDuration, isolatedText} from '../../domain/text.ts'
-import {formatClock, formatDay, formatInstant, formatInZone, msBetween, type UtcInstant} from '../../domain/time.ts'
+import {formatClock, formatDay, formatInstant, formatInZone, type UtcInstant} from '../../domain/time.ts'
 import {formatLsn} from '../../domain/wal/lsn.ts'
 import type {Boundary, RelationRows, TransactionBoundary} from '../../domain/wal/record.ts'
 import {rankBoundaries} from '../../domain/wal/suspicion.ts'
+import {longestDurationMs} from '../../domain/wal/window.ts'
 import {cursorIndex, describeWork, listedBoundaries, windowOf} from '../boundary-list.ts'
 import {boundaryTableRows} from '../layout.ts'
 import type {BoundariesStep, GuideState} from '../state.ts'
@@ -140,25 +141,9 @@ function toneOf({work}: TransactionBoundary): Tone {
 	return work.dropped.length + work.truncated.length + work.droppedDatabases.length > 0 ? 'bad' : 'plain'
 }
 
-/** WAL holds no start time: the last stamp before the transaction's first record bounds it, so this is what it took at most. */
 function durationText(step: BoundariesStep, boundary: TransactionBoundary): string {
-	const ms = durationMs(step.boundaries, boundary)
+	const ms = longestDurationMs(step.boundaries, boundary)
 	return ms === undefined ? '' : describeDuration(ms)
-}
-
-function durationMs(boundaries: readonly Boundary[], boundary: TransactionBoundary): number | undefined {
-	const {firstLsn} = boundary.work
-	if (firstLsn === undefined) return undefined
-	let low = 0
-	let high = boundary.ordinal - (boundaries[0]?.ordinal ?? 0)
-	while (low < high) {
-		const middle = (low + high) >> 1
-		if ((boundaries[middle]?.lsn ?? firstLsn) < firstLsn) low = middle + 1
-		else high = middle
-	}
-	const before = boundaries[low - 1]
-	if (before === undefined || before.kind === 'restore-point') return undefined
-	return Math.max(0, msBetween(before.at, boundary.at))
 }
 
 function emptyText(step: BoundariesStep): string {

@@ -216,7 +216,8 @@ function widen(state: GuideState, step: BoundariesStep, by: number): Outcome<Gui
 	if (step.path === undefined) return stay(state, widened)
 	const history = historyOf(step.survey, undefined)
 	const from = windowOf(step.incident, windowIndex)?.from
-	const needed = history === undefined ? undefined : backupToDecodeFrom(step.survey, history, from)
+	const needed =
+		history === undefined ? undefined : backupToDecodeFrom(step.survey, history, from === undefined ? {} : {from})
 	const reachesBack =
 		needed !== undefined && step.path.backup !== undefined && needed.startLsn < step.path.backup.startLsn
 	if (!reachesBack) return stay(state, widened)

@@ -1,0 +1,33 @@
+import type {Codec} from './survey.ts'
+
+const suffixes: ReadonlyMap<string, Codec> = new Map([
+	['.gz', 'gzip'],
+	['.zst', 'zstd'],
+	['.zstd', 'zstd'],
+	['.lz4', 'lz4'],
+	['.bz2', 'bzip2'],
+	['.xz', 'xz'],
+])
+
+const magics: readonly (readonly [Codec, readonly number[]])[] = [
+	['gzip', [0x1f, 0x8b, 0x08]],
+	['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+	['lz4', [0x04, 0x22, 0x4d, 0x18]],
+	['bzip2', [0x42, 0x5a, 0x68]],
+	['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+]
+
+/** A file name parted from the suffix that says how it is packed; `none` where it has no such suffix. */
+export function splitCodecSuffix(name: string): {readonly name: string; readonly codec: Codec} {
+	const dot = name.lastIndexOf('.')
+	const codec = dot === -1 ? undefined : suffixes.get(name.slice(dot))
+	return codec === undefined ? {name, codec: 'none'} : {name: name.slice(0, dot), codec}
+}
+
+/**
+ * How bytes are packed, told from the first of them. They decide, not the suffix: an archive_command of `gzip < %p > archive/%f`
+ * leaves none, and Barman never has one. A WAL page cannot be mistaken, for its second byte is 0xD1.
+ */
+export function codecOfFirstBytes(bytes: Uint8Array): Codec {
+	return magics.find(([, magic]) => magic.every((byte, index) => bytes[index] === byte))?.[0] ?? 'none'
+}

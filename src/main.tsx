@@ -1,0 +1,233 @@
+#!/usr/bin/env node
+import {existsSync, renameSync} from 'node:fs'
+import {homedir, hostname} from 'node:os'
+import {join} from 'node:path'
+import {setTimeout as sleep} from 'node:timers/promises'
+import Conf from 'conf'
+import manifest from '../package.json' with {type: 'json'}
+import {createCodecs} from './adapters/codec/codecs.ts'
+import {LocalHost} from './adapters/host.ts'
+import {FileJournalStore, stateDirectory} from './adapters/journal-store.ts'
+import {plainLayout} from './adapters/layout/plain.ts'
+import {currentUser} from './adapters/os-user.ts'
+import {LocalRestoreEngine} from './adapters/postgres/engine.ts'
+import {createNameSource} from './adapters/postgres/names.ts'
+import {findInstallations} from './adapters/postgres/programs.ts'
+import {LocalRestoredSql} from './adapters/postgres/restored-sql.ts'
+import {createWalReader} from './adapters/postgres/waldump.ts'
+import {createLocalStore} from './adapters/store/local.ts'
+import {sourceRequest} from './cli/options.ts'
+import {printJson, type Terminal} from './cli/output.ts'
+import {type DemoRequest, runCommandLine, type ScreenRequest, type WorldOptions} from './cli/program.ts'
+import {recoverHarborPoint} from './demo/auto.ts'
+import {defaultDemoFolder, prepareDemo, primaryConninfo} from './demo/demo.ts'
+import {cleanHarborPoint, loadTruth} from './demo/harbor-point.ts'
+import {shellText} from './domain/text.ts'
+import {formatSecond, instantAt, type UtcInstant} from './domain/time.ts'
+import {type Farewell, type GuidedRecovery, GuideLoop} from './loop.ts'
+import type {World} from './ports.ts'
+import {startTui} from './tui/start.tsx'
+import {type ThemeWishes, themeFor} from './tui/theme.ts'
+
+const {env} = process
+
+/** The clock in microseconds: journal entries that follow one another within a millisecond keep their order. */
+function now(): UtcInstant {
+	return instantAt(BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)))
+}
+
+function openWorld({pgBin, primary, state}: WorldOptions): World {
+	const search = {env, pgBin}
+	const codecs = createCodecs()
+	let installations: ReturnType<typeof findInstallations> | undefined
+	return {
+		now,
+		pause: async (ms, signal) => {
+			await sleep(ms, undefined, signal === undefined ? {} : {signal}).catch(() => {})
+		},
+		openStore: createLocalStore,
+		layouts: [plainLayout],
+		codecs,
+		wal: createWalReader({
+			codecs,
+			installations: () => {
+				installations ??= findInstallations(search)
+				return installations
+			},
+		}),
+		names: createNameSource({conninfo: primary, now}),
+		host: new LocalHost(search),
+		engine: new LocalRestoreEngine({now}),
+		sql: new LocalRestoredSql(),
+		journals: new FileJournalStore(state ?? stateDirectory(env, homedir())),
+	}
+}
+
+/** What the operator's own settings remember between two starts. */
+interface Remembered {
+	zone?: string
+}
+
+/** A damaged settings file is set aside and said so, never overwritten: nothing in it is worth stopping a recovery for. */
+function openSettings(): Conf<Remembered> {
+	const options = {
+		projectName: 'lastgood',
+		projectSuffix: '',
+		projectVersion: manifest.version,
+		configFileMode: 0o600,
+	} as const
+	try {
+		return new Conf<Remembered>(options)
+	} catch {
+		const file = join(env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'lastgood', 'config.json')
+		const aside = `${file}.damaged-${Date.now()}`
+		if (existsSync(file)) renameSync(file, aside)
+		process.stderr.write(`the settings could not be read and were set aside as ${aside}\n`)
+		return new Conf<Remembered>(options)
+	}
+}
+
+function suggestedDestination(): string {
+	const moment = formatSecond(now()).replaceAll(/[-:Z]/g, '').replace(' ', '-').slice(0, 13)
+	const name = `restored-${moment}`
+	if (currentUser().uid !== 0) return join(homedir(), name)
+	return join(existsSync('/var/lib/postgresql') ? '/var/lib/postgresql' : '/var/tmp', name)
+}
+
+/** Runs the guided recovery on the screen, and prints what it leaves once the terminal is as it was. */
+async function guide(recovery: GuidedRecovery, wishes: Omit<ThemeWishes, 'env'>): Promise<number> {
+	const loop = new GuideLoop(recovery)
+	// A hang-up or a termination leaves as two Ctrl-C do: what is half-made is removed, a restored server stays.
+	const leave = () => {
+		loop.dispatch({type: 'interrupted'})
+		loop.dispatch({type: 'interrupted'})
+	}
+	for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, leave)
+	const tui = startTui(loop, themeFor({env, ...wishes}))
+	loop.start()
+	let farewell: Farewell
+	try {
+		farewell = await Promise.race([loop.farewell, tui.ended.then(() => loop.farewell)])
+	} finally {
+		tui.stop()
+		await tui.ended.catch(() => {})
+	}
+	for (const line of farewell.summary) process.stdout.write(`${line}\n`)
+	return farewell.exitCode
+}
+
+async function openScreen({location, options, ...world}: ScreenRequest): Promise<number> {
+	const settings = openSettings()
+	return guide(
+		{
+			world: openWorld(world),
+			source: sourceRequest(location, options),
+			timeline: options.timeline,
+			port: options.port,
+			rememberZone: zone => settings.set('zone', zone),
+			guide: {
+				source: location ?? options.archive ?? '',
+				zone: settings.get('zone'),
+				destination: options.to ?? suggestedDestination(),
+				report: undefined,
+				...identity,
+			},
+		},
+		{...(options.color === false ? {colour: false} : {}), ...(options.ascii === true ? {ascii: true} : {})},
+	)
+}
+
+const identity = {lastgood: manifest.version, host: hostname(), user: currentUser().name}
+
+async function runDemo(request: DemoRequest): Promise<number> {
+	const folder = request.folder ?? defaultDemoFolder()
+	const onStep = (text: string) => terminal.err(`${text}\n`)
+	if (request.clean) {
+		await cleanHarborPoint(folder, onStep)
+		return 0
+	}
+	const auto = request.auto || !terminal.interactive
+	const harbor = await prepareDemo({folder, pgBin: request.pgBin, env, signal: interruption.signal, onStep})
+	const world = openWorld({pgBin: request.pgBin, primary: primaryConninfo(harbor), state: join(harbor.folder, 'state')})
+	const destination = join(harbor.folder, 'restored')
+	if (!auto) {
+		process.removeListener('SIGINT', interrupt)
+		return guide(
+			{
+				world,
+				source: {archive: harbor.archive, backups: [harbor.backups]},
+				timeline: undefined,
+				port: undefined,
+				rememberZone: () => {},
+				guide: {source: harbor.folder, zone: undefined, destination, report: harbor.report.at, ...identity},
+			},
+			{},
+		)
+	}
+	const result = await recoverHarborPoint(world, harbor, {
+		destination,
+		truth: () => loadTruth(harbor.folder),
+		host: identity.host,
+		user: identity.user,
+		version: identity.lastgood,
+		signal: interruption.signal,
+		onStep,
+	})
+	const same = result.comparisons.every(comparison => comparison.same)
+	if (request.json) printJson(terminal, {...result, same})
+	else {
+		for (const {what, expected, found, same: agrees} of result.comparisons) {
+			terminal.out(
+				`${agrees ? 'same     ' : 'DIFFERENT'}  ${what}\n           truth      ${expected}\n           recovered  ${found}\n`,
+			)
+		}
+		terminal.out(
+			`${same ? 'Harbor Point is back on its last good commit.' : 'What was recovered is NOT what it must be.'}\n`,
+		)
+		terminal.out(`recovered cluster: ${shellText(result.connect)}\n`)
+		terminal.out(
+			`runbook:           lastgood runbook ${result.recovery} --state ${shellText([join(harbor.folder, 'state')])}\n`,
+		)
+		terminal.out('remove it all:     npm run demo -- --clean\n')
+	}
+	return same ? 0 : 1
+}
+
+const terminal: Terminal = {
+	out: text => void process.stdout.write(text),
+	err: text => void process.stderr.write(text),
+	interactive: process.stdin.isTTY === true && process.stdout.isTTY === true,
+}
+
+const interruption = new AbortController()
+let interruptedAtMs = 0
+
+/** The first Ctrl-C lets a command clean up after itself, a second one does not wait for it. */
+function interrupt(): void {
+	// `conf` sends a signal it was told of to the process again; a repeat within a blink is that, not the operator.
+	const nowMs = performance.now()
+	if (interruption.signal.aborted && nowMs - interruptedAtMs > 300) process.exit(130)
+	if (!interruption.signal.aborted) {
+		interruptedAtMs = nowMs
+		terminal.err('interrupted: stopping, and removing what is half made (again to leave at once)\n')
+		interruption.abort(new Error('interrupted'))
+	}
+}
+
+process.on('SIGINT', interrupt)
+process.on('SIGTERM', interrupt)
+// A reader that went away, such as `head`, is no reason for a stack trace.
+process.stdout.on('error', () => process.exit(0))
+
+const exitCode = await runCommandLine(process.argv.slice(2), {
+	terminal,
+	version: manifest.version,
+	host: identity.host,
+	user: identity.user,
+	interrupted: interruption.signal,
+	openWorld,
+	openScreen,
+	runDemo,
+})
+// What outlives this process was started to do so; idle connections to it do not hold it up.
+process.exit(exitCode)
