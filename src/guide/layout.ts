@@ -26,7 +26,7 @@ export function stripRows({rows}: TerminalSize): number {
 
 /** Rows of the pane that tells all about one boundary, where it stands below the table; beside it there is room anyway. */
 export function boundaryDetailRows(size: TerminalSize): number {
-	return Math.max(8, Math.min(12, Math.floor(bodyRows(size) / 3)))
+	return Math.max(9, Math.min(12, Math.floor(bodyRows(size) / 3)))
 }
 
 /** Boundaries that fit into the table, its head not counted. */
@@ -58,4 +58,4 @@ export function runbookRows(size: TerminalSize): number {
 }
 
 /** Facts above the runbook's text where it has the whole width. */
-export const runbookFactRows = 4
+export const runbookFactRows = 5

@@ -100,7 +100,7 @@ export function confirmView(_state: GuideState, step: ConfirmStep): ConfirmView 
 		],
 		promises: [
 			`${plan.source.location} is only read`,
-			'the damaged cluster is not touched: nothing is stopped, changed or connected to it',
+			'the damaged cluster is not touched: nothing on it is stopped or changed',
 			'nothing is promoted until you type it',
 		],
 		field: fieldView(step.field, {

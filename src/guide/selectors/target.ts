@@ -166,7 +166,7 @@ function losesFacts(consequences: Consequences, suspect: TransactionBoundary): r
 function inFlightLines({inFlight, preparedInDoubt}: Consequences): readonly Line[] {
 	const lines: Line[] = inFlight.map(({xid, firstLsn, outcome}) => [
 		{text: `xid ${xid}`, tone: 'plain'},
-		{text: ` began before ${formatLsn(firstLsn)}, `, tone: 'dim'},
+		{text: ` began at ${formatLsn(firstLsn)}, `, tone: 'dim'},
 		{
 			text:
 				outcome === 'unknown'
