@@ -102,7 +102,8 @@ export interface WalReader {
 
 /** Names of relations, asked of the damaged primary, which is only ever read. */
 export interface NameSource {
-	namesOf(relations: readonly RelationKey[], signal?: AbortSignal): Promise<RelationNames>
+	/** Rejects only with the signal's reason. Names of a server with another system identifier are refused: its numbers mean other tables. */
+	namesOf(relations: readonly RelationKey[], signal?: AbortSignal, systemIdentifier?: string): Promise<RelationNames>
 }
 
 /** The host on which the recovery runs, as far as planning asks. */

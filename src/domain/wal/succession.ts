@@ -24,14 +24,23 @@ export function nextRecordLsn(
 
 const firstIsContinuation = 0x0001
 
+/** Where records part at the beginning of a segment: the one before ends at `endLsn`, the next begins at `startLsn`. */
+export interface Seam {
+	readonly endLsn: Lsn
+	/** Behind `endLsn` and, at a page, its header. */
+	readonly startLsn: Lsn
+}
+
 /**
- * Where the first record that begins in or after a segment stands, from the long header of its first page: a record
- * that crosses into the segment is stepped over (xlp_rem_len). It can lie in a later segment when that record is long.
+ * The first seam in or after a segment, from the long header of its first page: a record that crosses into the segment is
+ * stepped over (xlp_rem_len). It can lie in a later segment when that record is long.
  */
-export function firstRecordLsn(header: Uint8Array, walSegmentBytes: number): Lsn {
+export function firstSeam(header: Uint8Array, walSegmentBytes: number): Seam {
 	const view = new DataView(header.buffer, header.byteOffset, longPageHeaderBytes)
-	const behindHeader = advanceLsn(lsnAt(view.getBigUint64(8, true)), longPageHeaderBytes)
-	if ((view.getUint16(2, true) & firstIsContinuation) === 0) return behindHeader
-	const remainingBytes = view.getUint32(16, true)
-	return recordStartAfter(recordEndLsn(behindHeader, remainingBytes, walSegmentBytes), walSegmentBytes)
+	const segmentStart = lsnAt(view.getBigUint64(8, true))
+	const crosses = (view.getUint16(2, true) & firstIsContinuation) !== 0
+	const endLsn = crosses
+		? recordEndLsn(advanceLsn(segmentStart, longPageHeaderBytes), view.getUint32(16, true), walSegmentBytes)
+		: segmentStart
+	return {endLsn, startLsn: recordStartAfter(endLsn, walSegmentBytes)}
 }
