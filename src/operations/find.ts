@@ -57,17 +57,26 @@ export async function decodePath(
 		startLsn,
 		...(signal === undefined ? {} : {signal}),
 	})
+	const askNames = async (boundaries: readonly Boundary[]) => {
+		const names = await world.names.namesOf(touchedRelations(boundaries), signal, survey.cluster.systemIdentifier)
+		onNews({type: 'names', names})
+		return names
+	}
 	let segmentsRead = 0
+	let firstNames: Promise<unknown> | undefined
 	for (;;) {
 		const step = await decoding.next()
 		if (step.done) {
 			const {wal, warnings} = step.value
-			const names = await world.names.namesOf(touchedRelations(wal.boundaries), signal)
-			onNews({type: 'names', names})
-			return {history, backup, chain, wal, segmentsRead, names, warnings}
+			await firstNames
+			return {history, backup, chain, wal, segmentsRead, names: await askNames(wal.boundaries), warnings}
 		}
+		const {boundaries} = step.value
 		segmentsRead = step.value.segmentsRead
 		onNews({type: 'decoded', ...step.value})
+		// The rows are on the screen long before decoding ends: what the first ones touched gets its names meanwhile. It rejects
+		// with the signal's reason alone, with which decoding ends too.
+		if (boundaries.length > 0) firstNames ??= askNames(boundaries).catch(() => {})
 	}
 }
 

@@ -184,7 +184,7 @@ function noUsableBackup({backups, location}: OpenedArchive['survey']): NoUsableB
 
 function refusal(
 	prediction: Extract<Prediction, {ok: false}>,
-	{chain, backup}: DecodedPath,
+	{chain, backup, warnings}: DecodedPath,
 	target: RecoveryTarget,
 ): Error {
 	const nearest =
@@ -195,6 +195,12 @@ function refusal(
 		return new TargetBeforeConsistencyError(prediction.why, [
 			...nearest,
 			`an older base backup than ${backup?.id ?? 'this one'} would reach it, if there is one: --backups <folder>`,
+		])
+	}
+	if (warnings.length > 0) {
+		return new ArchiveGapError(`${prediction.why}; ${warnings.join('; ')}`, [
+			'look for an undamaged copy of that segment in pg_wal of the old primary and of every standby',
+			...nearest,
 		])
 	}
 	if (chain.gap !== undefined) {
