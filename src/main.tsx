@@ -2,66 +2,23 @@
 import {existsSync, renameSync} from 'node:fs'
 import {homedir, hostname} from 'node:os'
 import {join} from 'node:path'
-import {setTimeout as sleep} from 'node:timers/promises'
 import Conf from 'conf'
 import manifest from '../package.json' with {type: 'json'}
-import {createCodecs} from './adapters/codec/codecs.ts'
-import {LocalHost} from './adapters/host.ts'
-import {FileJournalStore, stateDirectory} from './adapters/journal-store.ts'
-import {plainLayout} from './adapters/layout/plain.ts'
 import {currentUser} from './adapters/os-user.ts'
-import {LocalRestoreEngine} from './adapters/postgres/engine.ts'
-import {createNameSource} from './adapters/postgres/names.ts'
-import {findInstallations} from './adapters/postgres/programs.ts'
-import {LocalRestoredSql} from './adapters/postgres/restored-sql.ts'
-import {createWalReader} from './adapters/postgres/waldump.ts'
-import {createLocalStore} from './adapters/store/local.ts'
+import {openWorld} from './adapters/world.ts'
 import {sourceRequest} from './cli/options.ts'
 import {printJson, type Terminal} from './cli/output.ts'
-import {type DemoRequest, runCommandLine, type ScreenRequest, type WorldOptions} from './cli/program.ts'
+import {type DemoRequest, runCommandLine, type ScreenRequest} from './cli/program.ts'
 import {recoverHarborPoint} from './demo/auto.ts'
 import {defaultDemoFolder, prepareDemo, primaryConninfo} from './demo/demo.ts'
 import {cleanHarborPoint, loadTruth} from './demo/harbor-point.ts'
 import {shellText} from './domain/text.ts'
-import {formatSecond, instantAt, type UtcInstant} from './domain/time.ts'
+import {formatSecond, instantOfMs} from './domain/time.ts'
 import {type Farewell, type GuidedRecovery, GuideLoop} from './loop.ts'
-import type {World} from './ports.ts'
 import {startTui} from './tui/start.tsx'
 import {type ThemeWishes, themeFor} from './tui/theme.ts'
 
 const {env} = process
-
-/** The clock in microseconds: journal entries that follow one another within a millisecond keep their order. */
-function now(): UtcInstant {
-	return instantAt(BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)))
-}
-
-function openWorld({pgBin, primary, state}: WorldOptions): World {
-	const search = {env, pgBin}
-	const codecs = createCodecs()
-	let installations: ReturnType<typeof findInstallations> | undefined
-	return {
-		now,
-		pause: async (ms, signal) => {
-			await sleep(ms, undefined, signal === undefined ? {} : {signal}).catch(() => {})
-		},
-		openStore: createLocalStore,
-		layouts: [plainLayout],
-		codecs,
-		wal: createWalReader({
-			codecs,
-			installations: () => {
-				installations ??= findInstallations(search)
-				return installations
-			},
-		}),
-		names: createNameSource({conninfo: primary, now}),
-		host: new LocalHost(search),
-		engine: new LocalRestoreEngine({now}),
-		sql: new LocalRestoredSql(),
-		journals: new FileJournalStore(state ?? stateDirectory(env, homedir())),
-	}
-}
 
 /** What the operator's own settings remember between two starts. */
 interface Remembered {
@@ -88,7 +45,7 @@ function openSettings(): Conf<Remembered> {
 }
 
 function suggestedDestination(): string {
-	const moment = formatSecond(now()).replaceAll(/[-:Z]/g, '').replace(' ', '-').slice(0, 13)
+	const moment = formatSecond(instantOfMs(Date.now())).replaceAll(/[-:Z]/g, '').replace(' ', '-').slice(0, 13)
 	const name = `restored-${moment}`
 	if (currentUser().uid !== 0) return join(homedir(), name)
 	return join(existsSync('/var/lib/postgresql') ? '/var/lib/postgresql' : '/var/tmp', name)
@@ -103,6 +60,7 @@ async function guide(recovery: GuidedRecovery, wishes: Omit<ThemeWishes, 'env'>)
 		loop.dispatch({type: 'interrupted'})
 	}
 	for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, leave)
+	process.stdout.once('error', leave)
 	const tui = startTui(loop, themeFor({env, ...wishes}))
 	loop.start()
 	let farewell: Farewell
@@ -120,7 +78,7 @@ async function openScreen({location, options, ...world}: ScreenRequest): Promise
 	const settings = openSettings()
 	return guide(
 		{
-			world: openWorld(world),
+			world: openWorld({env, ...world}),
 			source: sourceRequest(location, options),
 			timeline: options.timeline,
 			port: options.port,
@@ -148,7 +106,12 @@ async function runDemo(request: DemoRequest): Promise<number> {
 	}
 	const auto = request.auto || !terminal.interactive
 	const harbor = await prepareDemo({folder, pgBin: request.pgBin, env, signal: interruption.signal, onStep})
-	const world = openWorld({pgBin: request.pgBin, primary: primaryConninfo(harbor), state: join(harbor.folder, 'state')})
+	const world = openWorld({
+		env,
+		pgBin: request.pgBin,
+		primary: primaryConninfo(harbor),
+		state: join(harbor.folder, 'state'),
+	})
 	const destination = join(harbor.folder, 'restored')
 	if (!auto) {
 		process.removeListener('SIGINT', interrupt)
@@ -216,8 +179,8 @@ function interrupt(): void {
 
 process.on('SIGINT', interrupt)
 process.on('SIGTERM', interrupt)
-// A reader that went away, such as `head`, is no reason for a stack trace.
-process.stdout.on('error', () => process.exit(0))
+// A reader that went away, such as `head`, is no reason for a stack trace, and none to leave a restore half made.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 const exitCode = await runCommandLine(process.argv.slice(2), {
 	terminal,
@@ -225,9 +188,11 @@ const exitCode = await runCommandLine(process.argv.slice(2), {
 	host: identity.host,
 	user: identity.user,
 	interrupted: interruption.signal,
-	openWorld,
+	openWorld: options => openWorld({env, ...options}),
 	openScreen,
 	runDemo,
 })
+// Where pipes are written in the background, what is still on its way would be lost.
+await new Promise(resolve => process.stdout.write('', resolve))
 // What outlives this process was started to do so; idle connections to it do not hold it up.
 process.exit(exitCode)

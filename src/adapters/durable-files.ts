@@ -30,13 +30,22 @@ export async function writeWholeFile(path: string, content: string, {mode, owner
 	await syncDirectory(dirname(path))
 }
 
-/** Forces the names in a directory to disk: a file that was synced itself can still lose its name in a power cut. */
+/**
+ * Forces the names in a directory to disk: a file that was synced itself can still lose its name in a power cut. A directory
+ * that may only be entered, and a file system that knows no such thing, are let pass, as PostgreSQL does (fsync_fname_ext).
+ */
 export async function syncDirectory(path: string | Buffer): Promise<void> {
-	const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
+	const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY).catch(unless('EACCES'))
 	try {
-		await directory.sync()
+		await directory?.sync().catch(unless('EINVAL', 'EBADF'))
 	} finally {
-		await directory.close()
+		await directory?.close()
+	}
+}
+
+function unless(...codes: readonly string[]): (error: unknown) => undefined {
+	return error => {
+		if (!codes.includes(systemCode(error) ?? '')) throw error
 	}
 }
 

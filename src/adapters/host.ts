@@ -3,7 +3,13 @@ import {access, lstat, stat} from 'node:fs/promises'
 import {connect, createServer} from 'node:net'
 import {delimiter, dirname, join} from 'node:path'
 import type {BaseBackup} from '../domain/archive/survey.ts'
-import {NoUsableBackupError, ServerStillRunningError, WaldumpVersionMismatchError} from '../domain/errors.ts'
+import {
+	DataDirectoryOccupiedError,
+	NoUsableBackupError,
+	OperatorError,
+	ServerStillRunningError,
+	WaldumpVersionMismatchError,
+} from '../domain/errors.ts'
 import type {HostFacts, OsUser} from '../ports.ts'
 import {systemCode} from './durable-files.ts'
 import {currentUser, serverUserFor} from './os-user.ts'
@@ -38,19 +44,17 @@ export class LocalHost implements HostFacts {
 		this.#search = search
 	}
 
-	async serverUser(destination: string): Promise<OsUser> {
-		return serverUserFor((await realPathOf(destination)).path)
+	serverUser(destination: string): Promise<OsUser> {
+		return looking(destination, async () => serverUserFor((await realPathOf(destination)).path))
 	}
 
-	async destination(path: string): ReturnType<HostFacts['destination']> {
-		const {path: realPath} = await realPathOf(path)
-		const [holds, freeBytes, found] = await Promise.all([
-			heldBy(realPath),
-			freeBytesAt(realPath),
-			lstat(realPath).catch(() => undefined),
-		])
-		const state = holds.length > 0 ? 'occupied' : found === undefined ? 'absent' : 'empty'
-		return {state, realPath, freeBytes, holds}
+	destination(path: string): ReturnType<HostFacts['destination']> {
+		return looking(path, async () => {
+			const {path: realPath} = await realPathOf(path)
+			const [holds, freeBytes, there] = await Promise.all([heldBy(realPath), freeBytesAt(realPath), exists(realPath)])
+			const state = holds.length > 0 ? 'occupied' : there ? 'empty' : 'absent'
+			return {state, realPath, freeBytes, holds}
+		})
 	}
 
 	async unreadableFor(user: OsUser, path: string): Promise<string | undefined> {
@@ -63,9 +67,10 @@ export class LocalHost implements HostFacts {
 	}
 
 	async unreachableFor(user: OsUser, path: string): Promise<string | undefined> {
-		const {path: realPath} = await realPathOf(path)
+		const real = await realPathOf(path).catch(() => undefined)
+		if (real === undefined) return `${currentUser().name} may not look into the folders above ${path}`
 		const parents: string[] = []
-		for (let at = dirname(realPath); ; at = dirname(at)) {
+		for (let at = dirname(real.path); ; at = dirname(at)) {
 			parents.unshift(at)
 			if (at === dirname(at)) break
 		}
@@ -101,18 +106,17 @@ export class LocalHost implements HostFacts {
 		const {usable, unusable} = await searchInstallations(this.#search)
 		const found = installationFor(postgresMajor, usable, neededPrograms)
 		if (found !== undefined) return {directory: found.directory, version: found.version}
-		const installed = [
+		const here = [
 			...usable.map(one => describe(one, postgresMajor)),
 			...unusable.map(one => `${one.directory}: ${one.reason}`),
 		]
+		const isKnown = postgresMajor >= supportedMajors.oldest && postgresMajor <= supportedMajors.newest
 		throw new WaldumpVersionMismatchError(
-			`the archive is of PostgreSQL ${postgresMajor}, and only programs of that version can restore it; ${installed.length === 0 ? 'there are none of any version' : `here are ${installed.join(', ')}`}`,
+			`the archive is of PostgreSQL ${postgresMajor}, and only programs of that version can restore it; ${here.length === 0 ? 'there are none of any version' : `here are ${here.join(', ')}`}`,
 			[
-				...(postgresMajor >= supportedMajors.oldest && postgresMajor <= supportedMajors.newest
-					? [
-							`install the PostgreSQL ${postgresMajor} server: ${neededPrograms.join(', ')} and pg_waldump of that version`,
-						]
-					: [`lastgood knows PostgreSQL ${supportedMajors.oldest} to ${supportedMajors.newest}`]),
+				isKnown
+					? `install the PostgreSQL ${postgresMajor} server: ${neededPrograms.join(', ')} and pg_waldump of that version`
+					: `lastgood knows PostgreSQL ${supportedMajors.oldest} to ${supportedMajors.newest}`,
 				'if they are installed, say where: --pg-bin <directory> or LASTGOOD_PG_BIN',
 			],
 		)
@@ -135,13 +139,11 @@ export class LocalHost implements HostFacts {
 		const warning = /^(?:WARNING|warning): .*$/m.exec(`${answer.stdout}\n${answer.stderr}`)?.[0]
 		// It prints what it makes of a damaged file all the same, and exits with 0.
 		if (answer.exitCode !== 0 || warning !== undefined) {
-			throw new NoUsableBackupError(
-				`global/pg_control of ${backup.location} cannot be used: ${warning ?? (answer.stderr.trim() || `pg_controldata ended with ${answer.exitCode ?? answer.signal}`)}`,
-				[
-					'choose another base backup: lastgood survey lists them',
-					`run ${join(programs, 'pg_controldata')} -D ${backup.location}`,
-				],
-			)
+			const words = warning ?? (answer.stderr.trim() || `pg_controldata ended with ${answer.exitCode ?? answer.signal}`)
+			throw new NoUsableBackupError(`global/pg_control of ${backup.location} cannot be used: ${words}`, [
+				'choose another base backup: lastgood survey lists them',
+				`run ${join(programs, 'pg_controldata')} -D ${backup.location}`,
+			])
 		}
 		const lines = answer.stdout.split('\n').flatMap(line => {
 			const colon = line.indexOf(':')
@@ -155,6 +157,21 @@ export class LocalHost implements HostFacts {
 		const fits = Buffer.byteLength(`${beside}/.s.PGSQL.${highestPort}`) <= socketPathMaxBytes
 		// unix_socket_directories is a list: a comma or a quote in the path would need quoting in every place that names it.
 		return fits && !/[,"'\\\s]/.test(beside) ? beside : `/tmp/lastgood-${recoveryId}`
+	}
+}
+
+/** Whatever keeps an account from looking at a destination keeps it from restoring there. */
+async function looking<T>(path: string, look: () => Promise<T>): Promise<T> {
+	try {
+		return await look()
+	} catch (error) {
+		if (error instanceof OperatorError || systemCode(error) === undefined) throw error
+		const words = systemCode(error) === 'EACCES' ? 'permission denied' : (error as Error).message
+		throw new DataDirectoryOccupiedError(
+			`the destination ${path} cannot be looked at: ${words}`,
+			['choose another destination', 'or run lastgood as an account that may enter the folders above it'],
+			{cause: error},
+		)
 	}
 }
 

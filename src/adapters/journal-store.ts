@@ -9,7 +9,7 @@ import {syncDirectory, systemCode, writeWholeFile} from './durable-files.ts'
 const journalFile = 'journal.ndjson'
 const lineBreak = 0x0a
 
-/** Where recoveries are remembered unless `--state` says otherwise: LASTGOOD_STATE_HOME, else `lastgood` below XDG_STATE_HOME, else below ~/.local/state. */
+/** Where recoveries are remembered unless `--state` says otherwise: LASTGOOD_STATE_HOME, XDG_STATE_HOME, or ~/.local/state. */
 export function stateDirectory(env: Readonly<Record<string, string | undefined>>, home: string): string {
 	const own = env.LASTGOOD_STATE_HOME
 	if (own !== undefined && own !== '') return own
@@ -30,8 +30,12 @@ export class FileJournalStore implements JournalStore {
 
 	append(recoveryId: string, entry: JournalEntry): Promise<void> {
 		const before = this.#appending.get(recoveryId) ?? Promise.resolve()
-		const appended = before.catch(() => {}).then(() => this.#append(recoveryId, entry))
-		this.#appending.set(recoveryId, appended)
+		const path = this.pathOf(recoveryId)
+		const appended = before.then(() => writing(path, () => append(path, entry)))
+		this.#appending.set(
+			recoveryId,
+			appended.catch(() => {}),
+		)
 		return appended
 	}
 
@@ -85,25 +89,11 @@ export class FileJournalStore implements JournalStore {
 		if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name) || name === journalFile)
 			throw new Error(`no rendering can be named ${JSON.stringify(name)}`)
 		const path = join(this.#directoryOf(recoveryId), name)
-		await makeDurableDirectory(dirname(path))
-		await writeWholeFile(path, text, {mode: 0o600})
+		await writing(path, async () => {
+			await makeDurableDirectory(dirname(path))
+			await writeWholeFile(path, text, {mode: 0o600})
+		})
 		return path
-	}
-
-	async #append(recoveryId: string, entry: JournalEntry): Promise<void> {
-		const path = this.pathOf(recoveryId)
-		await makeDurableDirectory(dirname(path))
-		const {O_CREAT, O_RDWR, O_APPEND, O_NOFOLLOW} = constants
-		const file = await open(path, O_CREAT | O_RDWR | O_APPEND | O_NOFOLLOW, 0o600)
-		try {
-			const {size} = await file.stat()
-			if (size === 0) await syncDirectory(dirname(path))
-			else await healTail(file, size)
-			await file.appendFile(`${journalLine(entry)}\n`)
-			await file.sync()
-		} finally {
-			await file.close()
-		}
 	}
 
 	#directoryOf(recoveryId: string): string {
@@ -121,6 +111,37 @@ export class FileJournalStore implements JournalStore {
 			known.length === 0 ? 'none is recorded there' : `recorded there: ${known.join(', ')}`,
 			'name the state folder that it was started with: --state <folder>',
 		])
+	}
+}
+
+async function append(path: string, entry: JournalEntry): Promise<void> {
+	await makeDurableDirectory(dirname(path))
+	const {O_CREAT, O_RDWR, O_APPEND, O_NOFOLLOW} = constants
+	const file = await open(path, O_CREAT | O_RDWR | O_APPEND | O_NOFOLLOW, 0o600)
+	try {
+		const {size} = await file.stat()
+		if (size === 0) await syncDirectory(dirname(path))
+		else await healTail(file, size)
+		await file.appendFile(`${journalLine(entry)}\n`)
+		await file.sync()
+	} finally {
+		await file.close()
+	}
+}
+
+async function writing<T>(path: string, write: () => Promise<T>): Promise<T> {
+	try {
+		return await write()
+	} catch (error) {
+		if (systemCode(error) === undefined) throw error
+		throw new JournalUnreadableError(
+			`${path} cannot be written: ${words(error)}`,
+			[
+				'name another folder for what lastgood remembers: --state <folder>',
+				'nothing is done that was not written down first',
+			],
+			{cause: error},
+		)
 	}
 }
 

@@ -46,6 +46,14 @@ describe('a destination', () => {
 		})
 	})
 
+	test('that one may not look at is refused', async () => {
+		await symlink('loop', join(place, 'loop'))
+		await expect(host.destination(join(place, 'loop', 'restored'))).rejects.toMatchObject({
+			code: 'data-directory-occupied',
+			message: expect.stringContaining('cannot be looked at'),
+		})
+	})
+
 	test('as root is served by another account, otherwise by oneself', async () => {
 		const user = await host.serverUser(join(place, 'new'))
 		expect(user.uid).not.toBe(0)

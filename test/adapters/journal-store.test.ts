@@ -101,6 +101,14 @@ describe('a journal', () => {
 			await expect((async () => store.writeRendering('r-1', name, 'x'))()).rejects.toThrow()
 	})
 
+	test('that cannot be written is said to be so', async () => {
+		const blocked = new FileJournalStore('/dev/null')
+		await expect(blocked.append('r-1', confirmed('yes'))).rejects.toMatchObject({
+			code: 'journal-unreadable',
+			message: expect.stringContaining('/dev/null/recoveries/r-1/journal.ndjson cannot be written'),
+		})
+	})
+
 	test('of another account is said to be unreadable', async context => {
 		if (process.getuid?.() === 0) context.skip('root reads everything')
 		await store.append('r-1', confirmed('yes'))

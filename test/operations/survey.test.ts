@@ -107,6 +107,20 @@ describe('an undamaged archive', () => {
 		expect(survey.backups[0]?.stoppedAt).toBeDefined()
 	})
 
+	test('may hold gzip files of several parts, whose last part alone says a wrong length', async () => {
+		const content = allBytes(segmentContent({number: 4}))
+		const parts = Buffer.concat([gzipSync(content.subarray(0, 1000)), gzipSync(content.subarray(1000))])
+		expect(
+			(
+				await surveyOf(
+					undamaged()
+						.remove(keyOf(1, 4))
+						.put(`${keyOf(1, 4)}.gz`, parts),
+				)
+			).findings,
+		).toEqual([])
+	})
+
 	test('is read with one listing and a few bytes of each segment', async () => {
 		const store = createMemoryStore(undamaged().contents)
 		await surveyArchive(builtWorld([store]), {location})
@@ -122,7 +136,8 @@ describe('an undamaged archive', () => {
 })
 
 describe('damage alone is found with its own code', () => {
-	const truncated = gzipSync(Buffer.from(Array.from({length: megabyte}, (_, index) => (index * 7919) % 251)))
+	const noisy = allBytes(segmentContent({number: 4})).map((byte, index) => (index < 40 ? byte : (index * 7919) % 251))
+	const truncated = gzipSync(noisy)
 	test.each<readonly [string, ArchiveBuilder, readonly string[]]>([
 		['a segment is missing', undamaged().remove(keyOf(1, 4)), ['archive-gap error']],
 		[
@@ -160,6 +175,13 @@ describe('damage alone is found with its own code', () => {
 			undamaged()
 				.remove(keyOf(1, 4))
 				.put(`${keyOf(1, 4)}.gz`, truncated.subarray(0, 30)),
+			['segment-unreadable error'],
+		],
+		[
+			'one is a gzip that was cut off behind its header',
+			undamaged()
+				.remove(keyOf(1, 4))
+				.put(`${keyOf(1, 4)}.gz`, truncated.subarray(0, truncated.byteLength >> 1)),
 			['segment-unreadable error'],
 		],
 		[
@@ -395,7 +417,7 @@ describe('what is no archive', () => {
 		[
 			'a data directory',
 			new ArchiveBuilder().backup('').put('postmaster.pid', '1'),
-			'is the data directory of a PostgreSQL server',
+			'is the data directory of a PostgreSQL server, not a WAL archive',
 		],
 		[
 			'a pgBackRest repository',

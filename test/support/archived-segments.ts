@@ -23,10 +23,14 @@ export function archivedSegments(folder: string, walSegmentBytes = fixtureSegmen
 }
 
 /** The installed PostgreSQL whose pg_waldump reads a fixture; a printed reason and undefined where there is none. */
-export async function waldumpForFixtures(): Promise<{readonly major: FixtureMajor; readonly installation: PostgresInstallation} | undefined> {
+export async function waldumpForFixtures(): Promise<
+	{readonly major: FixtureMajor; readonly installation: PostgresInstallation} | undefined
+> {
 	const installations = await findInstallations({env: process.env})
 	for (const major of fixtureMajors) {
-		const installation = installations.find(candidate => candidate.major === major && candidate.has.includes('pg_waldump'))
+		const installation = installations.find(
+			candidate => candidate.major === major && candidate.has.includes('pg_waldump'),
+		)
 		if (installation !== undefined) return {major, installation}
 	}
 	process.stderr.write(`skipped: no pg_waldump of ${fixtureMajors.join(', ')} is installed to read test/fixtures\n`)

@@ -1,3 +1,4 @@
+import {json} from 'node:stream/consumers'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {LocalRestoreEngine} from '../../src/adapters/postgres/engine.ts'
 import {LocalRestoredSql} from '../../src/adapters/postgres/restored-sql.ts'
@@ -6,7 +7,7 @@ import {instantOfMs} from '../../src/domain/time.ts'
 import {formatLsn} from '../../src/domain/wal/lsn.ts'
 
 /** Carries out the plan on standard input as whoever runs this, and prints where it held, what is there, and what was removed again. */
-const reading = planFromJson(JSON.parse(await new Response(process.stdin as never).text()))
+const reading = planFromJson(await json(process.stdin))
 if (!reading.ok) throw new Error(reading.problem)
 const {plan} = reading
 const engine = new LocalRestoreEngine({now: () => instantOfMs(Date.now())})

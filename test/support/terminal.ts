@@ -3,6 +3,11 @@ import xterm from '@xterm/headless'
 import {render} from 'ink'
 import type {ReactNode} from 'react'
 
+// Ink's cursor helper shows the cursor again on the real stderr when the process ends, whichever stream was drawn on.
+const writeToStderr = process.stderr.write.bind(process.stderr)
+process.stderr.write = ((chunk: string, ...rest: []) =>
+	chunk === '\u001b[?25h' ? true : writeToStderr(chunk, ...rest)) as typeof process.stderr.write
+
 /** What each named key sends. */
 const keyBytes = {
 	up: '\u001b[A',
@@ -80,6 +85,8 @@ export async function drawInTerminal(
 		maxFps: 1000,
 	})
 	const flush = async () => {
+		// React runs effects in a turn of their own, and what they tell the store is drawn in the next.
+		for (let turn = 0; turn < 3; turn++) await new Promise(resolve => setImmediate(resolve))
 		await app.waitUntilRenderFlush()
 		await stdout.drained()
 	}

@@ -37,7 +37,12 @@ export async function makeDirectories(plan: RestorePlan): Promise<void> {
 	let marker: Marker = {recovery: plan.recovery, directories: [], above: []}
 	try {
 		for (const path of wanted) {
-			marker = {...marker, above: [...marker.above, ...(await makeParents(path))]}
+			for (const missing of await missingAbove(path)) {
+				await mkdir(missing)
+				marker = {...marker, above: [...marker.above, missing]}
+				// The server's account has to pass, whatever root's umask is.
+				if (process.getuid?.() === 0) await chmod(missing, 0o755)
+			}
 			const before = await existingDirectory(path)
 			if (before === undefined) await mkdir(path, {mode: 0o700})
 			marker = {
@@ -55,18 +60,20 @@ export async function makeDirectories(plan: RestorePlan): Promise<void> {
 	}
 }
 
-/** Removes what the marker names, and says which paths went. Nothing for a recovery without a work directory. Throws DataDirectoryOccupiedError where it is not this recovery's. */
+/**
+ * Removes what the marker names, and says which paths went: none for a recovery without a work directory. Throws
+ * DataDirectoryOccupiedError where the work directory is not this recovery's.
+ */
 export async function removeMade(plan: RestorePlan): Promise<readonly string[]> {
 	if (!(await exists(plan.workDirectory))) return []
 	const marker = await readMarker(plan)
 	if (marker?.recovery !== plan.recovery) {
-		throw new DataDirectoryOccupiedError(
-			`${plan.workDirectory} ${marker === undefined ? 'does not say which recovery made it' : `was made by recovery ${marker.recovery}`}, and nothing was removed`,
-			[
-				'look at what it holds, and remove it by hand if nobody needs it',
-				`ls -la ${plan.workDirectory} ${plan.destination}`,
-			],
-		)
+		const maker =
+			marker === undefined ? 'does not say which recovery made it' : `was made by recovery ${marker.recovery}`
+		throw new DataDirectoryOccupiedError(`${plan.workDirectory} ${maker}, and nothing was removed`, [
+			'look at what it holds, and remove it by hand if nobody needs it',
+			`ls -la ${plan.workDirectory} ${plan.destination}`,
+		])
 	}
 	return removeDirectories(plan, marker)
 }
@@ -113,7 +120,7 @@ export async function freeBytesAt(path: string): Promise<number> {
 	return bavail * bsize
 }
 
-/** What a failed write into the destination means to an operator; any other error stays what it is. Free space is what there is now: clean up first. */
+/** What a failed write into the destination means to an operator; other errors stay what they are. Free space is what there is now: clean up first. */
 export async function destinationTrouble(
 	error: unknown,
 	plan: RestorePlan,
@@ -141,7 +148,7 @@ export async function destinationTrouble(
 			return new DataDirectoryOccupiedError(
 				`${path} cannot be used: ${code === 'EROFS' ? 'its file system is read-only' : 'permission denied'}`,
 				[
-					`run lastgood as root, or as an account that may write in ${dirname(plan.destination)}: ${basename(plan.workDirectory)} is made there too`,
+					`run lastgood as root, or as an account that may write in ${dirname(plan.destination)}`,
 					'or choose another destination',
 				],
 				{cause: error},
@@ -171,14 +178,9 @@ async function refuseInsideSource(plan: RestorePlan, path: string): Promise<void
 	}
 }
 
-/** Makes the missing directories above a path and says which; everybody may pass through them, whatever the umask is. */
-async function makeParents(path: string): Promise<readonly string[]> {
+async function missingAbove(path: string): Promise<readonly string[]> {
 	const missing: string[] = []
 	for (let at = dirname(path); !(await exists(at)); at = dirname(at)) missing.unshift(at)
-	for (const directory of missing) {
-		await mkdir(directory)
-		if (process.getuid?.() === 0) await chmod(directory, 0o755)
-	}
 	return missing
 }
 

@@ -72,7 +72,7 @@ export class LocalRestoreEngine implements RestoreEngine {
 				{path: workFile(workDirectory, 'hba'), text: hbaText, mode: 0o600},
 				{path: workFile(workDirectory, 'ident'), text: identText, mode: 0o600},
 				{path: workFile(workDirectory, 'config'), text: configFileText(plan.settings), mode: 0o600},
-				// Last: with it in place the directory recovers from the archive, and without it PostgreSQL would recover like after a crash.
+				// Last, when all that it leads to is there: without it PostgreSQL recovers as after a crash, without the archive.
 				{path: join(plan.destination, 'recovery.signal'), text: '', mode: 0o600},
 			]
 			for (const {path, text, mode} of files) await writeWholeFile(path, text, {mode, owner})
@@ -89,7 +89,7 @@ export class LocalRestoreEngine implements RestoreEngine {
 	}
 
 	observe(plan: RestorePlan): Promise<ServerObservation> {
-		return this.#watch(plan).look(this.#now())
+		return this.#watch(plan).look(this.#now)
 	}
 
 	promote(plan: RestorePlan): Promise<void> {
@@ -143,9 +143,10 @@ function refuseOpenDoors(plan: RestorePlan): void {
 		['recovery_end_command', ''],
 	]
 	for (const [name, value] of closed) {
-		if (settings.get(name) === value) continue
+		const planned = settings.get(name)
+		if (planned === value) continue
 		throw new UsageError(
-			`the plan sets ${name} to ${JSON.stringify(settings.get(name) ?? null)}, and only ${JSON.stringify(value)} keeps the restored server apart`,
+			`the plan sets ${name} to '${planned ?? ''}', and only '${value}' keeps the restored server to itself`,
 			['make the plan anew with lastgood plan'],
 		)
 	}

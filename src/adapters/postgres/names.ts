@@ -1,4 +1,5 @@
 import {access, readFile} from 'node:fs/promises'
+import {Socket} from 'node:net'
 import {homedir} from 'node:os'
 import {join} from 'node:path'
 import type {ConnectionOptions} from 'node:tls'
@@ -64,7 +65,9 @@ async function askPrimary(
 	}))
 	const found = overview.identifier[0]?.system_identifier
 	if (systemIdentifier !== undefined && found !== undefined && found !== systemIdentifier) {
-		return noNames(`the primary is another cluster: its system identifier is ${found}, the archive's is ${systemIdentifier}`)
+		return noNames(
+			`the primary is another cluster: its system identifier is ${found}, the archive's is ${systemIdentifier}`,
+		)
 	}
 	const nameOfDatabase = new Map(overview.databases.map(({oid, datname}) => [Number(oid), datname ?? '']))
 	const wanted = Map.groupBy(relations, relation => Number(relation.split('/')[1]))
@@ -113,7 +116,9 @@ async function namesIn(
 		const key: RelationKey = `${Number(row.tablespace)}/${Number(row.database)}/${Number(row.filenode)}`
 		if (!wanted.has(key)) return []
 		const serves = row.table_name === null ? {} : {table: `${row.table_schema}.${row.table_name}`}
-		return [[key, {database, schema: row.schema ?? '', name: row.name ?? '', kind: kindOf(row.kind), ...serves}] as const]
+		return [
+			[key, {database, schema: row.schema ?? '', name: row.name ?? '', kind: kindOf(row.kind), ...serves}] as const,
+		]
 	})
 }
 
@@ -192,26 +197,36 @@ class Primary {
 		}
 		const ssl = host.startsWith('/') ? false : await tlsOf(this.#keywords)
 		try {
-			return await connected({...place, ssl})
+			return await connected({...place, ssl}, this.signal)
 		} catch (error) {
 			// `prefer`, the default, takes what the server offers; pg itself does not.
 			const optional = sslmode === undefined || sslmode === 'prefer' || sslmode === 'allow'
-			if (ssl === false || !optional || !(error instanceof Error) || !/does not support SSL/.test(error.message)) throw error
-			return connected({...place, ssl: false})
+			if (ssl === false || !optional || !(error instanceof Error) || !/does not support SSL/.test(error.message))
+				throw error
+			return connected({...place, ssl: false}, this.signal)
 		}
 	}
 }
 
-async function connected(config: pg.ClientConfig): Promise<pg.Client> {
-	const client = new pg.Client(config)
+async function connected(config: pg.ClientConfig, signal: AbortSignal | undefined): Promise<pg.Client> {
+	signal?.throwIfAborted()
+	// Of its own, because pg has no way to give up a connection that is still being made.
+	const socket = new Socket()
+	const client = new pg.Client({...config, stream: () => socket})
 	// A server that stops says so to every connection; whoever waits for an answer gets the error.
 	client.on('error', () => {})
+	const stop = (): void => {
+		socket.destroy()
+	}
+	signal?.addEventListener('abort', stop, {once: true})
 	try {
 		await client.connect()
 		return client
 	} catch (error) {
-		client.end().catch(() => {})
+		stop()
 		throw error
+	} finally {
+		signal?.removeEventListener('abort', stop)
 	}
 }
 
@@ -221,7 +236,13 @@ async function defaultHost(): Promise<string> {
 	if (PGHOST !== undefined && PGHOST !== '') return PGHOST
 	for (const directory of ['/var/run/postgresql', '/tmp']) {
 		const socket = join(directory, `.s.PGSQL.${process.env.PGPORT ?? 5432}`)
-		if (await access(socket).then(() => true, () => false)) return directory
+		if (
+			await access(socket).then(
+				() => true,
+				() => false,
+			)
+		)
+			return directory
 	}
 	return 'localhost'
 }

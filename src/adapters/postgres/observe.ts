@@ -17,16 +17,27 @@ export class ServerWatch {
 	readonly #plan: RestorePlan
 	readonly #log: LogReader
 	#client: PrivateClient | undefined
+	#lastLook: Promise<unknown> = Promise.resolve()
 
 	constructor(plan: RestorePlan) {
 		this.#plan = plan
 		this.#log = new LogReader(workFile(plan.workDirectory, 'serverLog'))
 	}
 
-	async look(at: UtcInstant): Promise<ServerObservation> {
-		// In this order: a server that ends in between is seen dead with its log not read to the end, never alive with its last words.
+	/** One look after the other: two at once would read the same piece of the log twice. */
+	look(now: () => UtcInstant): Promise<ServerObservation> {
+		const looking = this.#lastLook.then(() => this.#look(now()))
+		this.#lastLook = looking.catch(() => {})
+		return looking
+	}
+
+	async #look(at: UtcInstant): Promise<ServerObservation> {
+		// In this order, so that a server that is seen dead is seen with its last words.
 		const alive = (await postmasterPid(this.#plan)) !== undefined
-		const answers = alive ? await this.#ask() : undefined
+		const log = await this.#log.read()
+		// Refused connections would fill the log with FATAL lines that mean nothing.
+		if (!alive || !this.#log.saysReady) return {at, processAlive: alive, log, answers: undefined}
+		const answers = await this.#ask()
 		return {at, processAlive: alive, log: await this.#log.read(), answers}
 	}
 
@@ -56,8 +67,8 @@ export class ServerWatch {
 }
 
 /**
- * One statement, so that all of it is of one moment. Of the two sides of each CASE only the one that fits is run: the other is
- * an error during recovery, or outside of it. In recovery the timeline is the one of the last restartpoint, as pg_control has it.
+ * One statement, so that all of it is of one moment. Of the two sides of each CASE only the one that fits is run: the other
+ * is an error during recovery, or outside of it. In recovery the timeline is the last restartpoint's, as pg_control has it.
  */
 function questionFor(postgresMajor: number): string {
 	const pauseState =
@@ -97,9 +108,15 @@ class LogReader {
 	#offset = 0
 	#pending: Buffer = Buffer.alloc(0)
 	#lines: readonly ServerLogLine[] = []
+	#saysReady = false
 
 	constructor(path: string) {
 		this.#path = path
+	}
+
+	/** Whether the server has said that it accepts connections, read-only ones or all. */
+	get saysReady(): boolean {
+		return this.#saysReady
 	}
 
 	/** Every line from the beginning, with what there is of the last one. */
@@ -117,6 +134,7 @@ class LogReader {
 				this.#offset = 0
 				this.#pending = Buffer.alloc(0)
 				this.#lines = []
+				this.#saysReady = false
 			}
 			if (size > this.#offset) {
 				const added = Buffer.alloc(size - this.#offset)
@@ -132,14 +150,14 @@ class LogReader {
 
 	#take(bytes: Buffer): void {
 		const end = bytes.lastIndexOf(0x0a) + 1
-		if (end > 0)
-			this.#lines = [
-				...this.#lines,
-				...bytes
-					.subarray(0, end - 1)
-					.toString()
-					.split('\n'),
-			]
+		if (end > 0) {
+			const added = bytes
+				.subarray(0, end - 1)
+				.toString()
+				.split('\n')
+			this.#lines = [...this.#lines, ...added]
+			this.#saysReady ||= added.some(line => line.includes('LOG:  database system is ready to accept '))
+		}
 		this.#pending = bytes.subarray(end)
 	}
 }

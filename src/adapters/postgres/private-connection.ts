@@ -18,7 +18,6 @@ export async function connectPrivately(
 		port: plan.port,
 		user: plan.superuser,
 		database,
-		password: 'none is asked for',
 		ssl: false,
 		application_name: 'lastgood',
 		client_encoding: 'UTF8',

@@ -36,8 +36,10 @@ const changingFunctions = [
 	'pg_stat_(?:statements_)?reset\\w*',
 	'lo_(?:import|export)',
 	'dblink\\w*',
-	// Would take the role that can only read off again.
+	// Could take the role that only reads off again; the others run a statement that is given to them as text.
 	'set_config',
+	'query_to_xml\\w*',
+	'ts_stat',
 ]
 const changingCall = new RegExp(`\\b(${changingFunctions.join('|')})"?(?:\\s|/\\*[^]*?\\*/|--[^\\n]*\\n)*\\(`, 'i')
 
@@ -97,7 +99,7 @@ function refuseUnlessReading(statement: string): void {
 	const [, changing] = changingCall.exec(statement) ?? []
 	if (changing !== undefined) {
 		throw new UsageError(
-			`${changing.toLowerCase()}() is refused: it changes the server, and this prompt can only read`,
+			`${changing.toLowerCase()}() is refused: it could change the server, and this prompt only reads`,
 			cannotWrite,
 		)
 	}
@@ -152,11 +154,9 @@ async function cancelStatement(
 
 function unanswered(error: unknown): UsageError {
 	const words = error instanceof Error ? error.message : String(error)
-	if (sqlState(error) === '3D000')
-		return new UsageError(words, ['ask one of the databases of the cluster'], {cause: error})
-	return new UsageError(`the restored server does not answer: ${words}`, ['lastgood status tells whether it runs'], {
-		cause: error,
-	})
+	if (sqlState(error) === '3D000') return new UsageError(words, ['name a database of the cluster'], {cause: error})
+	const whatToDo = ['lastgood status tells whether it runs']
+	return new UsageError(`the restored server does not answer: ${words}`, whatToDo, {cause: error})
 }
 
 function refused(error: unknown): never {

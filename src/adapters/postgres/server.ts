@@ -30,23 +30,26 @@ export async function postmasterPid({destination}: Pick<RestorePlan, 'destinatio
 	return worksIn === undefined || worksIn === (await realpath(destination)) ? pid : undefined
 }
 
-/** Starts the server and waits until it holds its data directory. Throws ReplayAbortedError with its own words when it ends before. */
+/** Starts the server and waits until it has begun its work. Throws ReplayAbortedError with its own words when it ends before. */
 export async function launch(plan: RestorePlan): Promise<{readonly pid: number}> {
 	const running = await postmasterPid(plan)
 	if (running !== undefined) throw stillRunning(plan, running)
 	const serverLog = workFile(plan.workDirectory, 'serverLog')
 	await keepOldLog(serverLog)
 	const {program, args} = plannedCommand(plan, 'start-server')
-	const {pid} = await startDetached(program, args, {
-		asUser: plan.serverUser,
-		cwd: plan.destination,
-		outputFile: serverLog,
-	})
+	const options = {asUser: plan.serverUser, cwd: plan.destination, outputFile: serverLog}
+	const {pid} = await startDetached(program, args, options).catch(notRunnable(plan))
 	for (;;) {
-		if ((await postmasterPid(plan)) === pid) return {pid}
+		if ((await postmasterPid(plan)) === pid && (await hasBegun(plan))) return {pid}
 		if (!(await isAlive(pid))) throw await startFailure(plan)
 		await sleep(pollMs)
 	}
+}
+
+/** The eighth line of postmaster.pid is the status: it comes once sockets, libraries and shared memory are had (miscadmin.h). */
+async function hasBegun({destination}: RestorePlan): Promise<boolean> {
+	const text = await readFile(join(destination, 'postmaster.pid'), 'utf8').catch(() => '')
+	return (text.split('\n')[7] ?? '') !== ''
 }
 
 /** The command of a step, as the plan shows and exports it: what is run is that very one. */
@@ -64,7 +67,7 @@ function plannedCommand(
 export async function checkSettings(plan: RestorePlan): Promise<void> {
 	// `postgres -C`: whichever value is asked for, it reads all of them, and refuses a bad recovery_target_time too (§3).
 	const {program, args} = plannedCommand(plan, 'check-configuration')
-	const answer = await run(program, args, {asUser: plan.serverUser})
+	const answer = await run(program, args, {asUser: plan.serverUser}).catch(notRunnable(plan))
 	if (answer.exitCode === 0) return
 	throw new ReplayAbortedError(`PostgreSQL refuses its configuration: ${lastWords(answer.stderr.split('\n'))}`, [
 		`read ${workFile(plan.workDirectory, 'config')}`,
@@ -75,7 +78,9 @@ export async function checkSettings(plan: RestorePlan): Promise<void> {
 /** Promotes, and waits until the server is open for writes. Throws PromotionFailedError with what its log says. */
 export async function promoteServer(plan: RestorePlan, observe: () => Promise<ServerObservation>): Promise<void> {
 	const {program, args} = plannedCommand(plan, 'promote')
-	const told = await run(program, args, {asUser: plan.serverUser})
+	const told = await run(program, args, {asUser: plan.serverUser}).catch((error: unknown) => {
+		throw notPromoted(plan, error instanceof Error ? error.message : String(error), [])
+	})
 	if (told.exitCode !== 0) {
 		const {log} = await observe()
 		throw notPromoted(plan, `pg_ctl: ${told.stderr.trim() || told.stdout.trim()}`, log)
@@ -100,11 +105,9 @@ export async function shutDown(plan: RestorePlan): Promise<void> {
 	] as const) {
 		const pid = await postmasterPid(plan)
 		if (pid === undefined) return
-		await run(
-			programPath(plan.programs, 'pg_ctl'),
-			['stop', '-D', plan.destination, '-m', mode, '-w', '-t', String(seconds)],
-			{asUser: plan.serverUser},
-		)
+		const args = ['stop', '-D', plan.destination, '-m', mode, '-w', '-t', String(seconds)]
+		// Whatever it says, the process itself tells whether it has gone.
+		await run(programPath(plan.programs, 'pg_ctl'), args, {asUser: plan.serverUser}).catch(() => {})
 		// pg_ctl is content when postmaster.pid has gone, a moment before the process has.
 		const deadline = performance.now() + 2000
 		while ((await isAlive(pid)) && performance.now() < deadline) await sleep(pollMs)
@@ -160,6 +163,16 @@ function lastWords(lines: readonly string[]): string {
 			? [...said.filter(line => /(?:LOG|WARNING): {2}.*(?:invalid|could not|unrecognized)/.test(line)), ...fatal]
 			: said.slice(-5)
 	return words.join(' | ') || 'it left no message'
+}
+
+function notRunnable(plan: RestorePlan): (error: unknown) => never {
+	return error => {
+		throw new ReplayAbortedError(
+			`the restored server was not started: ${error instanceof Error ? error.message : String(error)}`,
+			[`check that ${plan.serverUser.name} can run ${programPath(plan.programs, 'postgres')} --version`],
+			{cause: error},
+		)
+	}
 }
 
 function stillRunning(plan: RestorePlan, pid: number): ServerStillRunningError {

@@ -110,7 +110,10 @@ class Dump {
 		if (this.#request.segments.length === 0) return {exitCode: 0, stderr: ''}
 		// Unpacking ahead ends with the dump, whatever ends that.
 		const ahead = new AbortController()
-		const signal = AbortSignal.any([ahead.signal, ...(this.#request.signal === undefined ? [] : [this.#request.signal])])
+		const signal = AbortSignal.any([
+			ahead.signal,
+			...(this.#request.signal === undefined ? [] : [this.#request.signal]),
+		])
 		signal.throwIfAborted()
 		this.#folder = await privateFolder(this.#options.temporaryDirectory ?? tmpdir())
 		let pending: Promise<Batch | undefined> = Promise.resolve(undefined)

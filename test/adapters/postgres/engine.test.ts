@@ -132,17 +132,30 @@ describe('a restore to an exclusive LSN', () => {
 		expect(await processesIn(plan.destination)).toEqual([])
 	})
 
-	test('says nothing of itself before it accepts connections, and its log is read from the beginning each time', async () => {
+	test('is not asked before it accepts connections, and its log is read from the beginning each time', async () => {
 		const plan = await planTo('early')
 		await startRestored(plan)
 		await untilSettled(plan)
 		const again = await engine.observe(plan)
 		expect(again.log[0]).toMatch(/LOG: {2}starting PostgreSQL 15/)
+		expect(again.log.filter(line => line.includes('FATAL'))).toEqual([])
 		expect(again.log.filter(line => line.includes('pausing at the end of recovery'))).toHaveLength(1)
 		await engine.stopServer(plan)
 		const after = await engine.observe(plan)
 		expect(after).toMatchObject({processAlive: false, answers: undefined})
 		expect(after.log.at(-1)).toMatch(/database system is shut down/)
+	})
+
+	test('is seen whole by several who look at once', async () => {
+		const plan = await planTo('watched')
+		await startRestored(plan)
+		await untilSettled(plan)
+		const seen = await Promise.all([1, 2, 3].map(() => engine.observe(plan)))
+		const fresh = await new LocalRestoreEngine({now: () => instantOfMs(Date.now())}).observe(plan)
+		for (const {log, answers} of seen) {
+			expect(log).toEqual(fresh.log)
+			expect(answers).toEqual(fresh.answers)
+		}
 	})
 
 	test('a server that is started again has a log of its own, and holds at the same place', async () => {

@@ -38,7 +38,9 @@ function story(boundaries: readonly Boundary[]): readonly string[] {
 		const {work, subxids, gid} = boundary
 		return [
 			boundary.kind,
-			...work.rows.map(({relation, inserted, updated, deleted}) => `${nameOf(relation)}+${inserted}~${updated}-${deleted}`),
+			...work.rows.map(
+				({relation, inserted, updated, deleted}) => `${nameOf(relation)}+${inserted}~${updated}-${deleted}`,
+			),
 			...(work.dropped.length === 0 ? [] : [`dropped ${work.dropped.map(nameOf).join('')}`]),
 			...(work.truncated.length === 0 ? [] : [`truncated ${work.truncated.map(nameOf).join('')}`]),
 			...(work.droppedDatabases.length === 0 ? [] : [`databases ${work.droppedDatabases.length}`]),
@@ -84,18 +86,21 @@ describe('the boundaries of real WAL', () => {
 		])
 	})
 
-	test.each(fixtureMajors)('of version %d stand in WAL order, numbered from 0, and end where the next record begins', major => {
-		const records = parsed(waldumpText(major))
-		const {boundaries} = decoded(records, {postgresMajor: major})
-		expect(boundaries.map(boundary => boundary.ordinal)).toEqual(boundaries.map((_, index) => index))
-		for (const boundary of boundaries) {
-			const at = records.findIndex(record => record.lsn === boundary.lsn)
-			const [record, next] = [records[at], records[at + 1]]
-			if (record === undefined || next === undefined) throw new Error('no such record')
-			expect(nextRecordLsn(record, fixtureSegmentBytes)).toBe(next.lsn)
-			expect(boundary.endLsn > boundary.lsn && boundary.endLsn <= next.lsn).toBe(true)
-		}
-	})
+	test.each(fixtureMajors)(
+		'of version %d stand in WAL order, numbered from 0, and end where the next record begins',
+		major => {
+			const records = parsed(waldumpText(major))
+			const {boundaries} = decoded(records, {postgresMajor: major})
+			expect(boundaries.map(boundary => boundary.ordinal)).toEqual(boundaries.map((_, index) => index))
+			for (const boundary of boundaries) {
+				const at = records.findIndex(record => record.lsn === boundary.lsn)
+				const [record, next] = [records[at], records[at + 1]]
+				if (record === undefined || next === undefined) throw new Error('no such record')
+				expect(nextRecordLsn(record, fixtureSegmentBytes)).toBe(next.lsn)
+				expect(boundary.endLsn > boundary.lsn && boundary.endLsn <= next.lsn).toBe(true)
+			}
+		},
+	)
 
 	test('carry microseconds, the original xid of what was prepared, where it began and how much it wrote', () => {
 		const wal = ofFixture(15)
@@ -109,7 +114,9 @@ describe('the boundaries of real WAL', () => {
 	})
 
 	test('count system catalogs together', () => {
-		const [created] = ofFixture(15).boundaries.filter(boundary => boundary.kind === 'commit' && boundary.work.catalogRows > 50)
+		const [created] = ofFixture(15).boundaries.filter(
+			boundary => boundary.kind === 'commit' && boundary.work.catalogRows > 50,
+		)
 		expect(created).toMatchObject({xid: 724, work: {rows: [], catalogRows: 62}})
 	})
 
@@ -158,8 +165,10 @@ describe('the boundaries of real WAL', () => {
 	})
 })
 
+type WrittenRecord = readonly [xid: number, rmgr: string, description: string, bytes?: number]
+
 /** Records one after the other from 0/1000028 on, each with its xid, resource manager and description. */
-function wal(...rows: readonly (readonly [xid: number, rmgr: string, description: string, bytes?: number])[]): readonly WalRecord[] {
+function wal(...rows: readonly WrittenRecord[]): readonly WalRecord[] {
 	let lsn = lsnAt(parseLsn('0/1000028') ?? 0n)
 	let prevLsn = lsnAt(parseLsn('0/FFFFD0') ?? 0n)
 	return rows.map(([xid, rmgr, text, totalBytes = 64]) => {
@@ -172,9 +181,14 @@ function wal(...rows: readonly (readonly [xid: number, rmgr: string, description
 }
 
 const at = '2026-11-22 07:44:50.000001 UTC'
-const row = (relfilenode: number, type = 'INSERT off 1 flags 0x08') => `${type}, blkref #0: rel 1663/5/${relfilenode} blk 0`
+const row = (relfilenode: number, type = 'INSERT off 1 flags 0x08') =>
+	`${type}, blkref #0: rel 1663/5/${relfilenode} blk 0`
 const runningFrom = (nextXid: number, rest = '') =>
-	[0, 'Standby', `RUNNING_XACTS nextXid ${nextXid} latestCompletedXid ${nextXid - 1} oldestRunningXid ${nextXid}${rest}`] as const
+	[
+		0,
+		'Standby',
+		`RUNNING_XACTS nextXid ${nextXid} latestCompletedXid ${nextXid - 1} oldestRunningXid ${nextXid}${rest}`,
+	] as const
 const ends = (boundaries: readonly Boundary[]) =>
 	boundaries.filter((boundary): boundary is TransactionBoundary => 'work' in boundary)
 
@@ -192,7 +206,9 @@ describe('rows', () => {
 		['INPLACE off 3', undefined],
 	] as const)('%s writes %j', (text, counts) => {
 		const [commit] = ends(decoded(wal([9, 'Heap', row(16402, text)], [9, 'Transaction', `COMMIT ${at}`])).boundaries)
-		expect(commit?.work.rows.map(({inserted, updated, deleted}) => [inserted, updated, deleted])).toEqual(counts === undefined ? [] : [counts])
+		expect(commit?.work.rows.map(({inserted, updated, deleted}) => [inserted, updated, deleted])).toEqual(
+			counts === undefined ? [] : [counts],
+		)
 	})
 
 	test.each([
@@ -221,42 +237,83 @@ describe('rows', () => {
 				[0, 'Transaction', `COMMIT_PREPARED 20: ${at}; subxacts: 21`],
 			),
 		)
-		expect(story(boundaries)).toEqual(['abort A+1~0-0 subtransactions 1', 'commit A+2~0-0 B+1~0-0 subtransactions 2', 'prepare g', 'commit-prepared A+2~0-0 subtransactions 1 g'])
+		expect(story(boundaries)).toEqual([
+			'abort A+1~0-0 subtransactions 1',
+			'commit A+2~0-0 B+1~0-0 subtransactions 2',
+			'prepare g',
+			'commit-prepared A+2~0-0 subtransactions 1 g',
+		])
 		expect(open).toEqual([])
 	})
 })
 
 describe('a prepared transaction', () => {
-	test.each([
-		'plain',
-		'a: b',
-		'x; desc: y; subxacts: 99',
-		`x: ${at}`,
-		`x: ${at}; subxacts: 99`,
-		'line\nbreak',
-		'',
-	])('keeps its gid %j', gid => {
-		const {boundaries} = decoded(wal([9, 'Transaction', `PREPARE gid ${gid}: ${at}; rels(commit): base/5/16402; subxacts: 10 11; inval msgs: catcache 7`]))
-		expect(boundaries).toMatchObject([{kind: 'prepare', xid: 9, gid}])
-	})
+	test.each(['plain', 'a: b', 'x; desc: y; subxacts: 99', `x: ${at}`, `x: ${at}; subxacts: 99`, 'line\nbreak', ''])(
+		'keeps its gid %j',
+		gid => {
+			const {boundaries} = decoded(
+				wal([
+					9,
+					'Transaction',
+					`PREPARE gid ${gid}: ${at}; rels(commit): base/5/16402; subxacts: 10 11; inval msgs: catcache 7`,
+				]),
+			)
+			expect(boundaries).toMatchObject([{kind: 'prepare', xid: 9, gid}])
+		},
+	)
 
 	test('whose PREPARE lies before what was decoded ends without a gid and without a first LSN', () => {
-		const {boundaries} = decoded(wal(runningFrom(20), [0, 'Transaction', `ABORT_PREPARED 9: ${at}; rels: base/5/16402`, 100]))
-		expect(boundaries).toMatchObject([{kind: 'abort-prepared', xid: 9, gid: undefined, work: {firstLsn: undefined, walBytes: 100, dropped: [], truncated: []}}])
+		const {boundaries} = decoded(
+			wal(runningFrom(20), [0, 'Transaction', `ABORT_PREPARED 9: ${at}; rels: base/5/16402`, 100]),
+		)
+		expect(boundaries).toMatchObject([
+			{
+				kind: 'abort-prepared',
+				xid: 9,
+				gid: undefined,
+				work: {firstLsn: undefined, walBytes: 100, dropped: [], truncated: []},
+			},
+		])
 	})
 
 	test('survives a crash that ends all others', () => {
 		const {open} = decoded(
-			wal(runningFrom(9), [9, 'Heap', row(16402)], [10, 'Heap', row(16402)], [9, 'Transaction', `PREPARE gid g: ${at}`], [0, 'XLOG', 'CHECKPOINT_SHUTDOWN redo 0/1000100; tli 1; prev tli 1; fpw true; xid 0:11; oid 24576; shutdown']),
+			wal(
+				runningFrom(9),
+				[9, 'Heap', row(16402)],
+				[10, 'Heap', row(16402)],
+				[9, 'Transaction', `PREPARE gid g: ${at}`],
+				[0, 'XLOG', 'CHECKPOINT_SHUTDOWN redo 0/1000100; tli 1; prev tli 1; fpw true; xid 0:11; oid 24576; shutdown'],
+			),
 		)
 		expect(open).toMatchObject([{xid: 9, gid: 'g', firstLsn: parseLsn('0/1000068')}])
 	})
 })
 
+const shutdown = [
+	0,
+	'XLOG',
+	'CHECKPOINT_SHUTDOWN redo 0/1000100; tli 1; prev tli 1; fpw true; xid 0:11; oid 24576; shutdown',
+] as const
+
 describe('a transaction that has not ended', () => {
+	test('and was prepared before what is decoded survives a shutdown as long as it is listed', () => {
+		const listed = (xids: string) =>
+			[0, 'Standby', `RUNNING_XACTS nextXid 9 latestCompletedXid 8 oldestRunningXid 5; 1 xacts: ${xids}`] as const
+		const openAfter = (...rows: readonly WrittenRecord[]) => decoded(wal(...rows)).open.map(({xid}) => xid)
+		expect(openAfter(listed('5 6'), shutdown)).toEqual([5, 6])
+		expect(openAfter(listed('5 6'), shutdown, listed('5'))).toEqual([5])
+		expect(openAfter(listed('5 6'), [6, 'Heap', row(16402)], shutdown)).toEqual([5])
+	})
+
 	test('is open from its first record on, its subtransactions within it', () => {
 		const {open} = decoded(
-			wal(runningFrom(9), [9, 'Transaction', 'ASSIGNMENT xtop 9: subxacts: 10 11'], [10, 'Heap', row(16402)], [12, 'Heap', row(16402)]),
+			wal(
+				runningFrom(9),
+				[9, 'Transaction', 'ASSIGNMENT xtop 9: subxacts: 10 11'],
+				[10, 'Heap', row(16402)],
+				[12, 'Heap', row(16402)],
+			),
 		)
 		expect(open.map(({xid, firstLsn}) => [xid, firstLsn && formatLsn(firstLsn)])).toEqual([
 			[9, '0/1000068'],
@@ -265,7 +322,11 @@ describe('a transaction that has not ended', () => {
 	})
 
 	test('and began before what was decoded has no first LSN, whether it writes or only stands in a list', () => {
-		const running = [0, 'Standby', 'RUNNING_XACTS nextXid 9 latestCompletedXid 6 oldestRunningXid 7; 2 xacts: 7 8'] as const
+		const running = [
+			0,
+			'Standby',
+			'RUNNING_XACTS nextXid 9 latestCompletedXid 6 oldestRunningXid 7; 2 xacts: 7 8',
+		] as const
 		const {open} = decoded(wal(running, [8, 'Heap', row(16402)], [9, 'Heap', row(16402)]))
 		expect(open.map(({xid, firstLsn}) => [xid, firstLsn && formatLsn(firstLsn)])).toEqual([
 			[7, undefined],
@@ -275,20 +336,35 @@ describe('a transaction that has not ended', () => {
 	})
 
 	test('and is listed although it has just ended is not open', () => {
-		const running = [0, 'Standby', 'RUNNING_XACTS nextXid 9 latestCompletedXid 6 oldestRunningXid 7; 2 xacts: 7 8'] as const
+		const running = [
+			0,
+			'Standby',
+			'RUNNING_XACTS nextXid 9 latestCompletedXid 6 oldestRunningXid 7; 2 xacts: 7 8',
+		] as const
 		const {open} = decoded(wal([7, 'Transaction', `COMMIT ${at}`], running, [8, 'Transaction', `ABORT ${at}`]))
 		expect(open).toEqual([])
 	})
 
 	test('is forgotten when a later list shows that it is gone: a crash leaves no record of it', () => {
-		const later = [0, 'Standby', 'RUNNING_XACTS nextXid 12 latestCompletedXid 10 oldestRunningXid 11; 1 xacts: 11; subxid ovf'] as const
+		const later = [
+			0,
+			'Standby',
+			'RUNNING_XACTS nextXid 12 latestCompletedXid 10 oldestRunningXid 11; 1 xacts: 11; subxid ovf',
+		] as const
 		const {open, facts} = decoded(wal(runningFrom(9), [9, 'Heap', row(16402)], [11, 'Heap', row(16402)], later))
 		expect(open.map(({xid}) => xid)).toEqual([11])
 		expect(facts.subtransactionOverflows.map(formatLsn)).toEqual(['0/10000E8'])
 	})
 
 	test('is known by xids that wrap after 4294967295', () => {
-		const {open} = decoded(wal(runningFrom(4_294_967_290), [4_294_967_289, 'Heap', row(1)], [4_294_967_295, 'Heap', row(1)], [3, 'Heap', row(1)]))
+		const {open} = decoded(
+			wal(
+				runningFrom(4_294_967_290),
+				[4_294_967_289, 'Heap', row(1)],
+				[4_294_967_295, 'Heap', row(1)],
+				[3, 'Heap', row(1)],
+			),
+		)
 		expect(open.map(({xid, firstLsn}) => [xid, firstLsn !== undefined])).toEqual([
 			[4_294_967_289, false],
 			[4_294_967_295, true],
@@ -311,40 +387,68 @@ describe('what replay must be ready for', () => {
 		)
 		expect(facts.tablespacesCreated.map(({path}) => path)).toEqual(['/srv/fast disk', '/srv/"odd"\nname'])
 		expect(facts.subtransactionOverflows).toHaveLength(2)
-		expect(facts.backupEnds.map(({lsn, endLsn, startLsn}) => [lsn, endLsn, startLsn].map(formatLsn))).toEqual([['0/1000168', '0/10001A8', '0/800028']])
+		expect(facts.backupEnds.map(({lsn, endLsn, startLsn}) => [lsn, endLsn, startLsn].map(formatLsn))).toEqual([
+			['0/1000168', '0/10001A8', '0/800028'],
+		])
 	})
 })
 
 describe('files that a commit removes', () => {
 	const removed = (postgresMajor: number, commit: string, ...created: readonly string[]) => {
-		const records = wal(...created.map(path => [9, 'Storage', `CREATE ${path}`] as const), [9, 'Transaction', `COMMIT ${at}; ${commit}`])
+		const records = wal(...created.map(path => [9, 'Storage', `CREATE ${path}`] as const), [
+			9,
+			'Transaction',
+			`COMMIT ${at}; ${commit}`,
+		])
 		const [end] = ends(decoded(records, {postgresMajor}).boundaries)
 		return {dropped: end?.work.dropped, truncated: end?.work.truncated}
 	}
 
 	test('on 13 and 14 are those of a drop when the transaction made none, else of a rewrite', () => {
-		expect(removed(14, 'rels: base/5/16402 pg_tblspc/16515/PG_14_202107181/5/16529')).toEqual({dropped: ['1663/5/16402', '16515/5/16529'], truncated: []})
-		expect(removed(14, 'rels: base/5/16402; inval msgs: catcache 7', 'base/5/16500')).toEqual({dropped: [], truncated: ['1663/5/16402']})
+		expect(removed(14, 'rels: base/5/16402 pg_tblspc/16515/PG_14_202107181/5/16529')).toEqual({
+			dropped: ['1663/5/16402', '16515/5/16529'],
+			truncated: [],
+		})
+		expect(removed(14, 'rels: base/5/16402; inval msgs: catcache 7', 'base/5/16500')).toEqual({
+			dropped: [],
+			truncated: ['1663/5/16402'],
+		})
 	})
 
 	test('from 15 on are those of a drop when the statistics are dropped too', () => {
-		expect(removed(15, 'rels: base/5/16402; dropped stats: 2/5/16402')).toEqual({dropped: ['1663/5/16402'], truncated: []})
+		expect(removed(15, 'rels: base/5/16402; dropped stats: 2/5/16402')).toEqual({
+			dropped: ['1663/5/16402'],
+			truncated: [],
+		})
 		expect(removed(15, 'rels: base/5/16402')).toEqual({dropped: [], truncated: ['1663/5/16402']})
-		expect(removed(15, 'rels: base/5/16402 base/5/16403; dropped stats: 2/5/16403 3/5/16402', 'base/5/16500')).toEqual({dropped: ['1663/5/16403'], truncated: ['1663/5/16402']})
+		expect(removed(15, 'rels: base/5/16402 base/5/16403; dropped stats: 2/5/16403 3/5/16402', 'base/5/16500')).toEqual({
+			dropped: ['1663/5/16403'],
+			truncated: ['1663/5/16402'],
+		})
 	})
 
 	test('are neither when the same transaction made them, or when they are catalogs', () => {
-		expect(removed(15, 'rels: base/5/16402; dropped stats: 2/5/16402', 'base/5/16402')).toEqual({dropped: [], truncated: []})
+		expect(removed(15, 'rels: base/5/16402; dropped stats: 2/5/16402', 'base/5/16402')).toEqual({
+			dropped: [],
+			truncated: [],
+		})
 		expect(removed(15, 'rels: base/5/1259 global/1262', 'base/5/16500')).toEqual({dropped: [], truncated: []})
 	})
 
 	test('mean nothing in an abort, which removes what it had made', () => {
-		const [end] = ends(decoded(wal([9, 'Storage', 'CREATE base/5/16402'], [9, 'Transaction', `ABORT ${at}; rels: base/5/16402`])).boundaries)
+		const [end] = ends(
+			decoded(wal([9, 'Storage', 'CREATE base/5/16402'], [9, 'Transaction', `ABORT ${at}; rels: base/5/16402`]))
+				.boundaries,
+		)
 		expect(end).toMatchObject({kind: 'abort', work: {dropped: [], truncated: []}})
 	})
 
 	test('of a whole database are its directory in every tablespace, but not of one that only moved', () => {
-		const dropped = wal([9, 'Database', 'DROP dir 1663/16425 16515/16425'], [0, 'Database', 'DROP dir 1663/16426'], [9, 'Transaction', `COMMIT ${at}; dropped stats: 1/16425/0`])
+		const dropped = wal(
+			[9, 'Database', 'DROP dir 1663/16425 16515/16425'],
+			[0, 'Database', 'DROP dir 1663/16426'],
+			[9, 'Transaction', `COMMIT ${at}; dropped stats: 1/16425/0`],
+		)
 		expect(ends(decoded(dropped).boundaries)[0]?.work.droppedDatabases).toEqual([16425])
 	})
 })

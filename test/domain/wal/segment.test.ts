@@ -90,14 +90,14 @@ describe('a segment file name', () => {
 	})
 
 	test('rolls over after FF at 16 MB, after FFF at 1 MB and after 3 at 1 GB', () => {
-		const after = (name: string, size: number) => {
+		const following = (name: string, size: number) => {
 			const segment = parseSegmentFileName(name, size)
 			if (segment === undefined) throw new Error(name)
 			return segmentFileName({...segment, number: segmentNumberAt(segment.number + 1n)}, size)
 		}
-		expect(after('0000000100000000000000FF', sixteen)).toBe('000000010000000100000000')
-		expect(after('000000010000000000000FFF', megabyte)).toBe('000000010000000100000000')
-		expect(after('000000010000000000000003', gigabyte)).toBe('000000010000000100000000')
+		expect(following('0000000100000000000000FF', sixteen)).toBe('000000010000000100000000')
+		expect(following('000000010000000000000FFF', megabyte)).toBe('000000010000000100000000')
+		expect(following('000000010000000000000003', gigabyte)).toBe('000000010000000100000000')
 	})
 
 	test('that cannot exist at the segment size is none', () => {
@@ -143,7 +143,11 @@ describe('the end of a record', () => {
 		const records = parsed(waldumpText(major))
 		const gaps = records.slice(1).filter((record, index) => {
 			const before = records[index]
-			return before === undefined || nextRecordLsn(before, fixtureSegmentBytes) !== record.lsn || record.prevLsn !== before.lsn
+			return (
+				before === undefined ||
+				nextRecordLsn(before, fixtureSegmentBytes) !== record.lsn ||
+				record.prevLsn !== before.lsn
+			)
 		})
 		expect(records.length).toBeGreaterThan(5000)
 		expect(gaps).toEqual([])
@@ -161,7 +165,11 @@ describe('the first page of a segment', () => {
 	const segments = fixtureMajors.flatMap(major =>
 		readdirSync(fixturePath(major, 'archive'))
 			.filter(name => /^[0-9A-F]{24}\.gz$/.test(name))
-			.map(name => ({major, name: name.slice(0, 24), bytes: gunzipSync(readFileSync(fixturePath(major, `archive/${name}`)))})),
+			.map(name => ({
+				major,
+				name: name.slice(0, 24),
+				bytes: gunzipSync(readFileSync(fixturePath(major, `archive/${name}`))),
+			})),
 	)
 
 	test.each(segments)('of pg$major $name says its version, its place and where its first record begins', segment => {
@@ -182,7 +190,9 @@ describe('the first page of a segment', () => {
 
 	test('of zeros, of text and of a few bytes is told apart', () => {
 		expect(readSegmentHeader(new Uint8Array(8192))).toEqual({ok: false, problem: 'zero-filled'})
-		expect(readSegmentHeader(new TextEncoder().encode('START WAL LOCATION: 0/2000028 (file 000000010000000000000002)'))).toEqual({
+		expect(
+			readSegmentHeader(new TextEncoder().encode('START WAL LOCATION: 0/2000028 (file 000000010000000000000002)')),
+		).toEqual({
 			ok: false,
 			problem: 'no-wal-page',
 		})

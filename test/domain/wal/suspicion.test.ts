@@ -6,8 +6,18 @@ import type {TransactionBoundary, TransactionWork} from '../../../src/domain/wal
 import {rankBoundaries} from '../../../src/domain/wal/suspicion.ts'
 import {fixtureMajors, fixtureSegmentBytes, parsed, waldumpText} from '../../support/waldump-fixtures.ts'
 
-const idle: TransactionWork = {firstLsn: undefined, walBytes: 0, rows: [], catalogRows: 0, dropped: [], truncated: [], droppedDatabases: []}
-const wrote = (inserted: number, updated: number, deleted: number): Partial<TransactionWork> => ({rows: [{relation: '1663/5/16402', inserted, updated, deleted}]})
+const idle: TransactionWork = {
+	firstLsn: undefined,
+	walBytes: 0,
+	rows: [],
+	catalogRows: 0,
+	dropped: [],
+	truncated: [],
+	droppedDatabases: [],
+}
+const wrote = (inserted: number, updated: number, deleted: number): Partial<TransactionWork> => ({
+	rows: [{relation: '1663/5/16402', inserted, updated, deleted}],
+})
 
 function list(...works: readonly Partial<TransactionWork>[]): readonly TransactionBoundary[] {
 	const at = parseWaldumpTime('2026-11-22 07:00:00 UTC')
@@ -29,7 +39,13 @@ const order = (boundaries: readonly TransactionBoundary[]) => [...rankBoundaries
 
 describe('the ranking of commits', () => {
 	test('puts databases before relations before emptied ones before rows', () => {
-		const boundaries = list(wrote(0, 900, 0), {truncated: ['1663/5/16410']}, {droppedDatabases: [16425]}, {dropped: ['1663/5/16411']}, wrote(0, 0, 2000))
+		const boundaries = list(
+			wrote(0, 900, 0),
+			{truncated: ['1663/5/16410']},
+			{droppedDatabases: [16425]},
+			{dropped: ['1663/5/16411']},
+			wrote(0, 0, 2000),
+		)
 		expect(order(boundaries)).toEqual([2, 3, 1, 4, 0])
 		expect([...rankBoundaries(boundaries).values()].map(({rank}) => rank)).toEqual([1, 2, 3, 4, 5])
 	})
@@ -42,9 +58,16 @@ describe('the ranking of commits', () => {
 
 	test('says what was done and how unusual it is', () => {
 		const usual = Array.from({length: 9}, () => wrote(1, 2, 0))
-		const boundaries = list(...usual, wrote(0, 841, 841), {...wrote(0, 1, 0), dropped: ['1663/5/1', '1663/5/2'], droppedDatabases: [9]})
+		const boundaries = list(...usual, wrote(0, 841, 841), {
+			...wrote(0, 1, 0),
+			dropped: ['1663/5/1', '1663/5/2'],
+			droppedDatabases: [9],
+		})
 		const ranks = rankBoundaries(boundaries)
-		expect(ranks.get(9)).toEqual({rank: 2, why: 'deletes 841 rows, updates 841 rows: 841 times the 2 rows of the median commit that changes any'})
+		expect(ranks.get(9)).toEqual({
+			rank: 2,
+			why: 'deletes 841 rows, updates 841 rows: 841 times the 2 rows of the median commit that changes any',
+		})
 		expect(ranks.get(10)).toEqual({rank: 1, why: 'drops 1 database, drops 2 relations, updates 1 row'})
 		expect(ranks.get(0)?.why).toBe('updates 2 rows')
 	})
@@ -53,10 +76,18 @@ describe('the ranking of commits', () => {
 		expect(order(list(wrote(0, 1, 0), wrote(0, 1, 0), wrote(0, 1, 0)))).toEqual([0, 1, 2])
 	})
 
-	test.each(fixtureMajors)('of the %d fixture finds the dropped database, the dropped table, the emptied one and the release job', major => {
-		const fold = createBoundaryFold({walSegmentBytes: fixtureSegmentBytes, postgresMajor: major})
-		const boundaries = fold.take(parsed(waldumpText(major)))
-		const reasons = [...rankBoundaries(boundaries).values()].slice(0, 4).map(({why}) => why.split(':')[0])
-		expect(reasons).toEqual(['drops 1 database', 'drops 1 relation', 'empties or rewrites 3 relations', 'deletes 100 rows, updates 101 rows'])
-	})
+	test.each(fixtureMajors)(
+		'of the %d fixture finds the dropped database, the dropped table, the emptied one and the release job',
+		major => {
+			const fold = createBoundaryFold({walSegmentBytes: fixtureSegmentBytes, postgresMajor: major})
+			const boundaries = fold.take(parsed(waldumpText(major)))
+			const reasons = [...rankBoundaries(boundaries).values()].slice(0, 4).map(({why}) => why.split(':')[0])
+			expect(reasons).toEqual([
+				'drops 1 database',
+				'drops 1 relation',
+				'empties or rewrites 3 relations',
+				'deletes 100 rows, updates 101 rows',
+			])
+		},
+	)
 })

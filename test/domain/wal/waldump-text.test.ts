@@ -14,7 +14,8 @@ function readByPattern(text: string): readonly WalRecord[] {
 		.trimEnd()
 		.split('\n')
 		.map(row => {
-			const [, rmgr = '', , total, xid, high, low, prevHigh, prevLow, type = '', description = ''] = line.exec(row) ?? []
+			const [, rmgr = '', , total, xid, high, low, prevHigh, prevLow, type = '', description = ''] =
+				line.exec(row) ?? []
 			const [lsn, prevLsn] = [parseLsn(`${high}/${low}`), parseLsn(`${prevHigh}/${prevLow}`)]
 			if (lsn === undefined || prevLsn === undefined) throw new Error(row)
 			return {rmgr, totalBytes: Number(total), xid: Number(xid), lsn, prevLsn, type, description}
@@ -70,16 +71,44 @@ describe('the text of pg_waldump', () => {
 	test('holds records whose fields are wider than their columns, unknown types and empty descriptions', () => {
 		const records = parsed(
 			[
-				written({rmgr: 'LogicalMessage', bytes: 1_234_567, xid: 4_294_967_295, lsn: 'A1B2/3C4D5E60', prev: 'A1B2/3C4D5E28', text: 'MESSAGE non-transactional, prefix ""; payload (0 bytes): '}),
-				written({rmgr: 'custom128', lsn: 'FFFFFFFE/FFF00028', prev: 'FFFFFFFE/FFEFFFD0', text: 'UNKNOWN (f0) rmid: 128'}),
+				written({
+					rmgr: 'LogicalMessage',
+					bytes: 1_234_567,
+					xid: 4_294_967_295,
+					lsn: 'A1B2/3C4D5E60',
+					prev: 'A1B2/3C4D5E28',
+					text: 'MESSAGE non-transactional, prefix ""; payload (0 bytes): ',
+				}),
+				written({
+					rmgr: 'custom128',
+					lsn: 'FFFFFFFE/FFF00028',
+					prev: 'FFFFFFFE/FFEFFFD0',
+					text: 'UNKNOWN (f0) rmid: 128',
+				}),
 				written({rmgr: 'XLOG', bytes: 24, lsn: 'FFFFFFFE/FFF00058', prev: 'FFFFFFFE/FFF00028', text: 'NOOP'}),
 				written({rmgr: 'XLOG', bytes: 24, lsn: 'FFFFFFFE/FFF00070', prev: 'FFFFFFFE/FFF00058', text: 'SWITCH '}),
 				'',
 			].join('\n'),
 			{filtered: true},
 		)
-		expect(records.map(({rmgr, totalBytes, xid, lsn, type, description}) => [rmgr, totalBytes, xid, formatLsn(lsn), type, description])).toEqual([
-			['LogicalMessage', 1_234_567, 4_294_967_295, 'A1B2/3C4D5E60', 'MESSAGE', 'non-transactional, prefix ""; payload (0 bytes): '],
+		expect(
+			records.map(({rmgr, totalBytes, xid, lsn, type, description}) => [
+				rmgr,
+				totalBytes,
+				xid,
+				formatLsn(lsn),
+				type,
+				description,
+			]),
+		).toEqual([
+			[
+				'LogicalMessage',
+				1_234_567,
+				4_294_967_295,
+				'A1B2/3C4D5E60',
+				'MESSAGE',
+				'non-transactional, prefix ""; payload (0 bytes): ',
+			],
 			['custom128', 46, 0, 'FFFFFFFE/FFF00028', 'UNKNOWN (f0)', 'rmid: 128'],
 			['XLOG', 24, 0, 'FFFFFFFE/FFF00058', 'NOOP', ''],
 			['XLOG', 24, 0, 'FFFFFFFE/FFF00070', 'SWITCH', ''],
@@ -106,14 +135,24 @@ describe('the text of pg_waldump', () => {
 
 	test('has its longest lines cut and goes on behind them', () => {
 		const size = 70 * 1024 * 1024
-		const message = written({rmgr: 'LogicalMessage', bytes: 25_000_000, lsn: '0/1000028', prev: '0/FFFFD0', text: 'MESSAGE transactional, prefix "big"; payload (24999943 bytes): '})
+		const message = written({
+			rmgr: 'LogicalMessage',
+			bytes: 25_000_000,
+			lsn: '0/1000028',
+			prev: '0/FFFFD0',
+			text: 'MESSAGE transactional, prefix "big"; payload (24999943 bytes): ',
+		})
 		const parser = createWaldumpParser({filtered: false, walSegmentBytes: 16 * fixtureSegmentBytes})
 		const records = [...parser.push(message)]
 		const chunk = '41 '.repeat(64 * 1024)
 		for (let at = 0; at < size; at += chunk.length) records.push(...parser.push(chunk))
 		const [before] = parsed(message)
 		if (before === undefined) throw new Error('no record')
-		const next = written({lsn: formatLsn(nextRecordLsn(before, 16 * fixtureSegmentBytes)), prev: '0/1000028', text: commitText})
+		const next = written({
+			lsn: formatLsn(nextRecordLsn(before, 16 * fixtureSegmentBytes)),
+			prev: '0/1000028',
+			text: commitText,
+		})
 		records.push(...parser.push(`\n${next}\n`), ...parser.finish())
 		expect(records.map(record => record.type)).toEqual(['MESSAGE', 'COMMIT'])
 	})
@@ -125,13 +164,34 @@ const place = {prev: '0/FFFFD0', carrier: '0/1000028'}
 /** Carriers of a name as pg_waldump prints them, and the LSN of the record after each. */
 const carriers = {
 	gid: (name: string) =>
-		written({rmgr: 'Transaction', bytes: 309, xid: 742, lsn: place.carrier, prev: place.prev, text: `PREPARE gid ${name}: 2026-11-22 09:06:06.776582 UTC`}),
+		written({
+			rmgr: 'Transaction',
+			bytes: 309,
+			xid: 742,
+			lsn: place.carrier,
+			prev: place.prev,
+			text: `PREPARE gid ${name}: 2026-11-22 09:06:06.776582 UTC`,
+		}),
 	message: (name: string) =>
-		written({rmgr: 'LogicalMessage', bytes: 800, xid: 742, lsn: place.carrier, prev: place.prev, text: `MESSAGE transactional, prefix "${name}"; payload (3 bytes): 61 62 63`}),
+		written({
+			rmgr: 'LogicalMessage',
+			bytes: 800,
+			xid: 742,
+			lsn: place.carrier,
+			prev: place.prev,
+			text: `MESSAGE transactional, prefix "${name}"; payload (3 bytes): 61 62 63`,
+		}),
 	'restore point': (name: string) =>
 		written({rmgr: 'XLOG', bytes: 98, lsn: place.carrier, prev: place.prev, text: `RESTORE_POINT ${name}`}),
 	tablespace: (name: string) =>
-		written({rmgr: 'Tablespace', bytes: 700, xid: 742, lsn: place.carrier, prev: place.prev, text: `CREATE 16515 "${name}"`}),
+		written({
+			rmgr: 'Tablespace',
+			bytes: 700,
+			xid: 742,
+			lsn: place.carrier,
+			prev: place.prev,
+			text: `CREATE 16515 "${name}"`,
+		}),
 }
 const nextOf = {gid: '0/1000160', message: '0/1000348', 'restore point': '0/1000090', tablespace: '0/10002E8'}
 type Carrier = keyof typeof carriers
@@ -139,9 +199,21 @@ const kinds = Object.keys(carriers) as readonly Carrier[]
 
 function dumpWith(kind: Carrier, name: string): string {
 	const next = nextOf[kind]
-	const after = formatLsn(nextRecordLsn({lsn: parseLsn(next) ?? fail(), totalBytes: 46, rmgr: 'Transaction', type: 'COMMIT'}, fixtureSegmentBytes))
+	const after = formatLsn(
+		nextRecordLsn(
+			{lsn: parseLsn(next) ?? fail(), totalBytes: 46, rmgr: 'Transaction', type: 'COMMIT'},
+			fixtureSegmentBytes,
+		),
+	)
 	return [
-		written({rmgr: 'Heap', bytes: 48, xid: 9, lsn: place.prev, prev: '0/FFFF90', text: 'DELETE off 2 flags 0x00 KEYS_UPDATED , blkref #0: rel 1663/5/16402 blk 0'}),
+		written({
+			rmgr: 'Heap',
+			bytes: 48,
+			xid: 9,
+			lsn: place.prev,
+			prev: '0/FFFF90',
+			text: 'DELETE off 2 flags 0x00 KEYS_UPDATED , blkref #0: rel 1663/5/16402 blk 0',
+		}),
 		carriers[kind](name),
 		written({xid: 9, lsn: next, prev: place.carrier, text: commitText}),
 		written({rmgr: 'XLOG', bytes: 24, lsn: after, prev: next, text: 'SWITCH '}),
@@ -157,7 +229,8 @@ const believed = (text: string, filtered = false) =>
 	parsed(text, {filtered}).map(record => `${formatLsn(record.lsn)} ${record.type} ${record.xid}`)
 
 describe('a line that somebody forged inside a name', () => {
-	const forged = (lsn: string, prev: string, bytes = 46) => written({bytes, xid: 666, lsn, prev, text: 'COMMIT 2026-01-01 00:00:00.000000 UTC'})
+	const forged = (lsn: string, prev: string, bytes = 46) =>
+		written({bytes, xid: 666, lsn, prev, text: 'COMMIT 2026-01-01 00:00:00.000000 UTC'})
 
 	test.each(kinds)('of a %s is none: the dump without it gives the same records', kind => {
 		expect(believed(dumpWith(kind, 'plain'))).toHaveLength(4)
@@ -181,36 +254,58 @@ describe('a line that somebody forged inside a name', () => {
 		expect(carrier?.description).toContain(name)
 	})
 
-	test.each(['gid', 'message', 'tablespace'] as const)('of a %s is text of it also when every value was guessed', kind => {
-		const name = `x\n${forged(nextOf[kind], place.carrier)}`
-		const text = dumpWith(kind, name)
-		expect(believed(text)).toEqual(believed(dumpWith(kind, 'plain')))
-		expect(parsed(text)[1]?.description).toContain(name)
-	})
+	test.each(['gid', 'message', 'tablespace'] as const)(
+		'of a %s is text of it also when every value was guessed',
+		kind => {
+			const name = `x\n${forged(nextOf[kind], place.carrier)}`
+			const text = dumpWith(kind, name)
+			expect(believed(text)).toEqual(believed(dumpWith(kind, 'plain')))
+			expect(parsed(text)[1]?.description).toContain(name)
+		},
+	)
 
 	test('is text also where the forger wrote a whole chain', () => {
-		const second = formatLsn(nextRecordLsn({lsn: parseLsn(nextOf.message) ?? fail(), totalBytes: 46, rmgr: 'Transaction', type: 'COMMIT'}, fixtureSegmentBytes))
-		const name = ['x', forged(nextOf.message, place.carrier), forged(second, nextOf.message), 'rmgr: Heap', ''].join('\n')
+		const second = formatLsn(
+			nextRecordLsn(
+				{lsn: parseLsn(nextOf.message) ?? fail(), totalBytes: 46, rmgr: 'Transaction', type: 'COMMIT'},
+				fixtureSegmentBytes,
+			),
+		)
+		const name = ['x', forged(nextOf.message, place.carrier), forged(second, nextOf.message), 'rmgr: Heap', ''].join(
+			'\n',
+		)
 		expect(believed(dumpWith('message', name))).toEqual(believed(dumpWith('message', 'plain')))
 		expect(parsed(dumpWith('message', name))[1]?.description).toContain(name)
 	})
 
 	test('as the one record that may leave a gap, OVERWRITE_CONTRECORD, is text unless it names the right place', () => {
 		const gap = (named: string) =>
-			written({rmgr: 'XLOG', bytes: 42, lsn: '0/1002018', prev: place.carrier, text: `OVERWRITE_CONTRECORD lsn ${named}; time 2026-01-01 00:00:00.000000 UTC`})
+			written({
+				rmgr: 'XLOG',
+				bytes: 42,
+				lsn: '0/1002018',
+				prev: place.carrier,
+				text: `OVERWRITE_CONTRECORD lsn ${named}; time 2026-01-01 00:00:00.000000 UTC`,
+			})
 		expect(believed(dumpWith('message', `x\n${gap('0/1000058')}`))).toEqual(believed(dumpWith('message', 'plain')))
 		const genuine = [carriers.message('plain'), gap(nextOf.message), ''].join('\n')
 		expect(believed(genuine)).toEqual(['0/1000028 MESSAGE 742', '0/1002018 OVERWRITE_CONTRECORD 0'])
 	})
 
 	test('changes nothing at any cut', () => {
-		const text = dumpWith('message', `x\n${forged(nextOf.message, place.carrier)}\n${forged('0/2000028', place.carrier)}\n`)
+		const text = dumpWith(
+			'message',
+			`x\n${forged(nextOf.message, place.carrier)}\n${forged('0/2000028', place.carrier)}\n`,
+		)
 		for (const chunkSize of chunkSizes) expect(parsed(text, {chunkSize})).toEqual(parsed(text))
 	})
 
 	test('does not hide the records behind it', () => {
 		const text = waldumpText(15)
-		const poisoned = text.replace('prefix "audit"', `prefix "audit\n${forged('0/805190', '0/805140')}\n${forged('0/8051C0', '0/805190')}"`)
+		const poisoned = text.replace(
+			'prefix "audit"',
+			`prefix "audit\n${forged('0/805190', '0/805140')}\n${forged('0/8051C0', '0/805190')}"`,
+		)
 		expect(poisoned).not.toBe(text)
 		const [clean, read] = [parsed(text), parsed(poisoned)]
 		expect(read.map(record => record.lsn)).toEqual(clean.map(record => record.lsn))
@@ -228,16 +323,29 @@ describe('a line that somebody forged inside a name', () => {
 
 	test('is known for what it is in filtered output as far as the order of the records tells', () => {
 		const next = nextOf.gid
-		expect(believed(dumpWith('gid', `x\n${forged('0/900028', '0/8FFFD0')}`), true)).toEqual(believed(dumpWith('gid', 'plain'), true))
-		expect(believed(dumpWith('gid', `x\n${forged(next, '0/FFFFD0')}`), true)).toEqual(believed(dumpWith('gid', 'plain'), true))
+		expect(believed(dumpWith('gid', `x\n${forged('0/900028', '0/8FFFD0')}`), true)).toEqual(
+			believed(dumpWith('gid', 'plain'), true),
+		)
+		expect(believed(dumpWith('gid', `x\n${forged(next, '0/FFFFD0')}`), true)).toEqual(
+			believed(dumpWith('gid', 'plain'), true),
+		)
 		// It claims a place far behind, so the genuine record after the name contradicts it.
-		expect(believed(dumpWith('gid', `x\n${forged('0/9000028', '0/8FFFFD0')}`), true)).toEqual(believed(dumpWith('gid', 'plain'), true))
+		expect(believed(dumpWith('gid', `x\n${forged('0/9000028', '0/8FFFFD0')}`), true)).toEqual(
+			believed(dumpWith('gid', 'plain'), true),
+		)
 	})
 })
 
 describe('a name with line breaks', () => {
 	test.each(kinds)('of a %s keeps them all, blank lines and trailing ones too', kind => {
-		for (const name of ['a\nb', '\n', 'a\n\n', '\nrmgr: ', 'rmgr: Heap        len (rec/tot):', 'first record is after 0/1, at 0/2']) {
+		for (const name of [
+			'a\nb',
+			'\n',
+			'a\n\n',
+			'\nrmgr: ',
+			'rmgr: Heap        len (rec/tot):',
+			'first record is after 0/1, at 0/2',
+		]) {
 			const carrier = parsed(dumpWith(kind, name)).find(record => record.lsn === parseLsn(place.carrier))
 			expect(carrier?.description, JSON.stringify(name)).toContain(name)
 			expect(believed(dumpWith(kind, name))).toEqual(believed(dumpWith(kind, 'plain')))
