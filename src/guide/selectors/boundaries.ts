@@ -8,6 +8,7 @@ import type {Boundary, RelationRows, TransactionBoundary} from '../../domain/wal
 import {rankBoundaries} from '../../domain/wal/suspicion.ts'
 import {longestDurationMs} from '../../domain/wal/window.ts'
 import {cursorIndex, describeWork, listedBoundaries, windowOf} from '../boundary-list.ts'
+import {densityOf} from '../density.ts'
 import {boundaryTableRows} from '../layout.ts'
 import type {BoundariesStep, GuideState} from '../state.ts'
 import {describeWindow} from '../steps/reading.ts'
@@ -155,38 +156,16 @@ function emptyText(step: BoundariesStep): string {
 }
 
 function densityStrip(step: BoundariesStep, list: readonly Boundary[], under: Boundary | undefined): Strip | undefined {
-	const stamped = list.filter(isTransactionEnd)
-	const window = windowOf(step.incident, step.windowIndex)
-	const from = window?.from ?? earliest(stamped)
-	const to = window?.to ?? latest(stamped)
-	if (from === undefined || to === undefined || to <= from) return undefined
-	const slots = 120
-	const slotOf = (at: UtcInstant) =>
-		Math.min(slots - 1, Math.max(0, Math.floor((Number(at - from) / Number(to - from)) * slots)))
-	const counts = new Array<number>(slots).fill(0)
-	for (const {at} of stamped) counts[slotOf(at)] = (counts[slotOf(at)] ?? 0) + 1
+	const density = densityOf(list, windowOf(step.incident, step.windowIndex))
+	if (density === undefined) return undefined
 	return {
 		label: 'commits',
-		counts,
-		fromText: formatClock(from).slice(0, 8),
-		toText: formatClock(to).slice(0, 8),
-		markAt: step.incident.kind === 'time' ? slotOf(step.incident.at) : undefined,
-		cursorAt: under === undefined || !isTransactionEnd(under) ? undefined : slotOf(under.at),
+		counts: density.counts,
+		fromText: formatClock(density.from).slice(0, 8),
+		toText: formatClock(density.to).slice(0, 8),
+		markAt: step.incident.kind === 'time' ? density.slotOf(step.incident.at) : undefined,
+		cursorAt: under === undefined || !isTransactionEnd(under) ? undefined : density.slotOf(under.at),
 	}
-}
-
-function earliest(boundaries: readonly TransactionBoundary[]): UtcInstant | undefined {
-	return boundaries.reduce<UtcInstant | undefined>(
-		(lowest, {at}) => (lowest === undefined || at < lowest ? at : lowest),
-		undefined,
-	)
-}
-
-function latest(boundaries: readonly TransactionBoundary[]): UtcInstant | undefined {
-	return boundaries.reduce<UtcInstant | undefined>(
-		(highest, {at}) => (highest === undefined || at > highest ? at : highest),
-		undefined,
-	)
 }
 
 function detailOf(state: GuideState, step: BoundariesStep, boundary: Boundary): BoundariesView['detail'] {
