@@ -2,7 +2,7 @@ import {isTransactionEnd} from '../domain/recovery/target.ts'
 import type {UtcInstant} from '../domain/time.ts'
 import type {Boundary} from '../domain/wal/record.ts'
 
-/** How many transactions ended in each slot of a window. */
+/** How many transactions ended in each slot of a stretch of time. */
 export interface Density {
 	readonly from: UtcInstant
 	readonly to: UtcInstant
@@ -11,33 +11,30 @@ export interface Density {
 }
 
 const slots = 120
-const known = new WeakMap<readonly Boundary[], {readonly window: string; readonly density: Density | undefined}>()
+const known = new WeakMap<
+	readonly Boundary[],
+	{readonly incidentAt: UtcInstant | undefined; readonly density: Density | undefined}
+>()
 
 /**
- * The density of a list over a window, or over its own stamps. Counted once for each list: a cursor that moves through 100,000
- * rows must not count them at each key.
+ * The density of a list from its first to its last stamp, and to the reported time where that lies outside. Counted once for
+ * each list: a cursor that moves through 100,000 rows must not count them at each key.
  */
-export function densityOf(
-	list: readonly Boundary[],
-	window: {readonly from: UtcInstant; readonly to: UtcInstant} | undefined,
-): Density | undefined {
-	const key = window === undefined ? '' : `${window.from} ${window.to}`
+export function densityOf(list: readonly Boundary[], incidentAt: UtcInstant | undefined): Density | undefined {
 	const before = known.get(list)
-	if (before?.window === key) return before.density
-	const density = countDensity(list, window)
-	known.set(list, {window: key, density})
+	if (before !== undefined && before.incidentAt === incidentAt) return before.density
+	const density = countDensity(list, incidentAt)
+	known.set(list, {incidentAt, density})
 	return density
 }
 
-function countDensity(
-	list: readonly Boundary[],
-	window: {readonly from: UtcInstant; readonly to: UtcInstant} | undefined,
-): Density | undefined {
+function countDensity(list: readonly Boundary[], incidentAt: UtcInstant | undefined): Density | undefined {
 	const stamps = list.filter(isTransactionEnd).map(boundary => boundary.at)
 	const [first] = stamps
 	if (first === undefined) return undefined
-	const from = window?.from ?? stamps.reduce((lowest, at) => (at < lowest ? at : lowest), first)
-	const to = window?.to ?? stamps.reduce((highest, at) => (at > highest ? at : highest), first)
+	const inSight = incidentAt === undefined ? stamps : [...stamps, incidentAt]
+	const from = inSight.reduce((lowest, at) => (at < lowest ? at : lowest), first)
+	const to = inSight.reduce((highest, at) => (at > highest ? at : highest), first)
 	if (to <= from) return undefined
 	const spanMicros = Number(to - from)
 	const slotOf = (at: UtcInstant) =>

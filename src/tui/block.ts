@@ -31,6 +31,20 @@ export function lineWidth(pieces: TextLine): number {
 	return pieces.reduce((sum, {text}) => sum + widthOf(text), 0)
 }
 
+/** Neighbours of one look as one piece. */
+export function joined(pieces: readonly Piece[]): TextLine {
+	const runs: Piece[] = []
+	for (const one of pieces) {
+		const last = runs.at(-1)
+		if (last !== undefined && last.tone === one.tone && last.role === one.role) {
+			runs[runs.length - 1] = {...last, text: last.text + one.text}
+		} else {
+			runs.push(one)
+		}
+	}
+	return runs
+}
+
 /** The line in at most so many columns. */
 export function cutLine(pieces: TextLine, width: number, {marks}: Theme): TextLine {
 	if (lineWidth(pieces) <= width) return pieces
@@ -156,6 +170,17 @@ export function shortened(block: Block, rows: number, {marks}: Theme): Block {
 	if (rows <= 0) return []
 	const missing = block.length - rows + 1
 	return [...block.slice(0, rows - 1), line(`${marks.ellipsis} ${missing} more`, 'dim')]
+}
+
+/** The block in exactly so many rows. */
+export function filled(block: Block, rows: number, theme: Theme): Block {
+	const shown = shortened(block, rows, theme)
+	return [...shown, ...Array.from({length: Math.max(0, rows - shown.length)}, () => blank)]
+}
+
+/** Blocks one below the other with an empty row between them, those without rows left out. */
+export function spaced(blocks: readonly Block[]): Block {
+	return blocks.filter(block => block.length > 0).flatMap((block, index) => (index === 0 ? block : [blank, ...block]))
 }
 
 /** The block with a frame around it and a title in the frame, in exactly this width. */

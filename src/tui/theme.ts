@@ -136,7 +136,7 @@ const asciiMarks: Marks = {
 	running: '>',
 	waiting: '.',
 	selected: '>',
-	next: '>',
+	next: '/',
 	bullet: '*',
 	todo: '->',
 	ellipsis: '...',

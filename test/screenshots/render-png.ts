@@ -24,6 +24,7 @@ const titleBar = 30
 const background = '#16181d'
 const foreground = '#d5d9e0'
 const frame = '#22252c'
+const dimShare = 0.62
 const palette: readonly string[] = [
 	'#2b2f38',
 	'#f0716f',
@@ -81,7 +82,6 @@ interface Style {
 	readonly fill: string
 	readonly back: string
 	readonly bold: boolean
-	readonly dim: boolean
 }
 
 function rowOf(terminal: Terminal, row: number): string {
@@ -113,20 +113,24 @@ function drawnRun({style, from, to, cells}: Run, row: number): string {
 	const places = cells.map(({at}) => at * cellWidth).join(' ')
 	const text = cells.map(cell => escaped(cell.text)).join('')
 	const weight = style.bold ? ' font-weight="bold"' : ''
-	const opacity = style.dim ? ' fill-opacity="0.62"' : ''
-	return `${rect}<text x="${places}" y="${top + baseline}" fill="${style.fill}"${weight}${opacity}>${text}</text>`
+	return `${rect}<text x="${places}" y="${top + baseline}" fill="${style.fill}"${weight}>${text}</text>`
 }
 
 function styleOf(cell: IBufferCell): Style {
 	const own = cell.isFgDefault() ? foreground : colourOf(cell.getFgColor(), cell.isFgRGB())
 	const behind = cell.isBgDefault() ? background : colourOf(cell.getBgColor(), cell.isBgRGB())
 	const inverse = cell.isInverse() !== 0
-	return {
-		fill: inverse ? behind : own,
-		back: inverse ? own : behind,
-		bold: cell.isBold() !== 0,
-		dim: cell.isDim() !== 0 && !inverse,
-	}
+	if (inverse) return {fill: behind, back: own, bold: cell.isBold() !== 0}
+	return {fill: cell.isDim() !== 0 ? mixed(own, behind) : own, back: behind, bold: cell.isBold() !== 0}
+}
+
+/** Dim text: a colour of its own, because transparent glyphs would show where neighbouring blocks overlap. */
+function mixed(colour: string, behind: string): string {
+	const parts = [1, 3, 5].map(at => {
+		const [own, other] = [colour, behind].map(hex => Number.parseInt(hex.slice(at, at + 2), 16))
+		return Math.round((own ?? 0) * dimShare + (other ?? 0) * (1 - dimShare))
+	})
+	return `#${parts.map(part => part.toString(16).padStart(2, '0')).join('')}`
 }
 
 function colourOf(colour: number, rgb: boolean): string {
@@ -134,7 +138,7 @@ function colourOf(colour: number, rgb: boolean): string {
 }
 
 function sameStyle(a: Style, b: Style): boolean {
-	return a.fill === b.fill && a.back === b.back && a.bold === b.bold && a.dim === b.dim
+	return a.fill === b.fill && a.back === b.back && a.bold === b.bold
 }
 
 function escaped(text: string): string {

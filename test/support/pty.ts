@@ -65,6 +65,8 @@ export function startOnPty(command: string, args: readonly string[], options: Pt
 	let shown: Promise<void> = Promise.resolve()
 	const screen = () => linesOf(terminal).join('\n').trimEnd()
 	const look = () => {
+		// A frame may come in pieces: it is whole when its synchronized update has ended.
+		if (terminal.modes.synchronizedOutputMode && exit === undefined) return
 		const text = screen()
 		for (const one of waiting) if (one.isMet(text)) one.meet(text)
 	}
@@ -100,8 +102,8 @@ export function startOnPty(command: string, args: readonly string[], options: Pt
 			}
 			const timer = setTimeout(() => one.fail(`nothing for ${ms} ms`), ms)
 			waiting.add(one)
-			if (one.isMet(screen())) one.meet(screen())
-			else if (exit !== undefined) one.fail(`the program has ended with ${exit.exitCode}`)
+			look()
+			if (waiting.has(one) && exit !== undefined) one.fail(`the program has ended with ${exit.exitCode}`)
 		})
 	return {
 		press: (...keys) => {

@@ -7,7 +7,7 @@ import {formatLsn} from '../../domain/wal/lsn.ts'
 import type {Boundary, RelationRows, TransactionBoundary} from '../../domain/wal/record.ts'
 import {rankBoundaries} from '../../domain/wal/suspicion.ts'
 import {longestDurationMs} from '../../domain/wal/window.ts'
-import {cursorIndex, describeWork, listedBoundaries, windowOf} from '../boundary-list.ts'
+import {cursorIndex, describeWork, listedBoundaries} from '../boundary-list.ts'
 import {densityOf} from '../density.ts'
 import {boundaryTableRows} from '../layout.ts'
 import type {BoundariesStep, GuideState} from '../state.ts'
@@ -156,14 +156,15 @@ function emptyText(step: BoundariesStep): string {
 }
 
 function densityStrip(step: BoundariesStep, list: readonly Boundary[], under: Boundary | undefined): Strip | undefined {
-	const density = densityOf(list, windowOf(step.incident, step.windowIndex))
+	const incidentAt = step.incident.kind === 'time' ? step.incident.at : undefined
+	const density = densityOf(list, incidentAt)
 	if (density === undefined) return undefined
 	return {
 		label: 'commits',
 		counts: density.counts,
 		fromText: formatClock(density.from).slice(0, 8),
 		toText: formatClock(density.to).slice(0, 8),
-		markAt: step.incident.kind === 'time' ? density.slotOf(step.incident.at) : undefined,
+		markAt: incidentAt === undefined ? undefined : density.slotOf(incidentAt),
 		cursorAt: under === undefined || !isTransactionEnd(under) ? undefined : density.slotOf(under.at),
 	}
 }

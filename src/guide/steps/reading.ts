@@ -137,17 +137,17 @@ function reported(state: GuideState, step: IncidentStep, incident: Incident): Ou
 export function updateBoundaries(state: GuideState, step: BoundariesStep, event: GuideEvent): Outcome<GuideState> {
 	switch (event.type) {
 		case 'decodingStarted':
-			return stay(state, {...step, segmentCount: event.segmentCount})
+			return heard(state, {...step, segmentCount: event.segmentCount})
 		case 'boundariesDecoded':
-			return stay(state, {
+			return heard(state, {
 				...step,
 				boundaries: [...step.boundaries, ...event.boundaries],
 				segmentsRead: event.segmentsRead,
 			})
 		case 'namesRead':
-			return stay(state, {...step, names: event.names})
+			return heard(state, {...step, names: event.names})
 		case 'decodingFinished':
-			return stay(state, {
+			return heard(state, {
 				...step,
 				path: event.path,
 				names: event.path.names,
@@ -155,7 +155,7 @@ export function updateBoundaries(state: GuideState, step: BoundariesStep, event:
 				boundaries: event.path.wal.boundaries,
 			})
 		case 'decodingFailed':
-			return stay(state, {...step, trouble: event.trouble})
+			return heard(state, {...step, trouble: event.trouble})
 		default:
 			return step.filtering ? updateFilter(state, step, event) : updateList(state, step, event)
 	}
@@ -272,6 +272,11 @@ function chooseBoundary(state: GuideState, step: BoundariesStep): Outcome<GuideS
 		},
 		effects: [],
 	}
+}
+
+/** What decoding tells leaves a notice standing: it comes many times a second. */
+function heard(state: GuideState, step: Step): Outcome<GuideState> {
+	return {state: {...state, step}, effects: []}
 }
 
 function noticed(state: GuideState, text: string): Outcome<GuideState> {

@@ -1,6 +1,6 @@
 import {Box, Text} from 'ink'
 import type {Block, Piece, TextLine} from '../block.ts'
-import {cutLine, lineWidth} from '../block.ts'
+import {cutLine, joined, lineWidth} from '../block.ts'
 import {visible} from '../text.ts'
 import {inAscii, type Look, type Theme} from '../theme.ts'
 
@@ -17,7 +17,7 @@ export function Lines({lines, width, theme}: LinesProps) {
 			{numbered(lines).map(({number, entry}) => (
 				<Text key={number} wrap="truncate">
 					{/* An empty Text has no height. */}
-					{lineWidth(entry) === 0 ? ' ' : numbered(cutLine(entry, width, theme)).map(run => drawn(run, theme))}
+					{lineWidth(entry) === 0 ? ' ' : numbered(joined(cutLine(entry, width, theme))).map(run => drawn(run, theme))}
 				</Text>
 			))}
 		</Box>

@@ -1,5 +1,5 @@
 import type {Band, Tone} from '../../guide/views.ts'
-import {type Block, cutLine, type Piece, piece, spread, type TextLine} from '../block.ts'
+import {type Block, cutLine, joined, type Piece, piece, spread, type TextLine} from '../block.ts'
 import {widthOf} from '../text.ts'
 import type {Theme} from '../theme.ts'
 
@@ -7,7 +7,7 @@ import type {Theme} from '../theme.ts'
 export function band(view: Band, width: number, theme: Theme): Block {
 	const marks = markNames(view, width, theme)
 	return [
-		cutLine([piece(view.label, 'strong')], width, theme),
+		cutLine([piece(view.label)], width, theme),
 		cells(view, width, theme),
 		...(marks.length > 0 ? [marks] : []),
 		spread([piece(view.fromText, 'dim')], [piece(view.toText, 'dim')], width, theme),
@@ -52,18 +52,4 @@ function cellAt(at: number, width: number): number {
 
 function clamped(at: number): number {
 	return Math.min(1, Math.max(0, at))
-}
-
-/** Neighbours of one look as one piece. */
-export function joined(pieces: readonly Piece[]): TextLine {
-	const runs: Piece[] = []
-	for (const one of pieces) {
-		const last = runs.at(-1)
-		if (last !== undefined && last.tone === one.tone && last.role === one.role) {
-			runs[runs.length - 1] = {...last, text: last.text + one.text}
-		} else {
-			runs.push(one)
-		}
-	}
-	return runs
 }

@@ -1,18 +1,24 @@
 import type {Fact, Tone} from '../../guide/views.ts'
-import {type Block, lineWidth, type Piece, paragraph, piece, type TextLine} from '../block.ts'
+import {type Block, lineWidth, type Piece, paragraph, piece, type TextLine, wrapLine} from '../block.ts'
 import {cut, widthOf} from '../text.ts'
 import type {Theme} from '../theme.ts'
 
 export interface FactsOptions {
 	/** Puts a mark before values that are judged, so that colour is not what tells them. Not needed under a title that judges them all. */
 	readonly marked?: boolean
-	readonly indent?: number
+	/** Columns of the labels; as wide as the widest where it is left out. */
+	readonly labelWidth?: number
 }
 
 /** Labels in a column of their own, values beside them over as many rows as they need. */
-export function facts(list: readonly Fact[], width: number, theme: Theme, {marked = true}: FactsOptions = {}): Block {
+export function facts(
+	list: readonly Fact[],
+	width: number,
+	theme: Theme,
+	{marked = true, labelWidth: wanted}: FactsOptions = {},
+): Block {
 	const widest = Math.max(0, ...list.map(fact => widthOf(fact.label)))
-	const labelWidth = Math.min(widest, Math.max(8, Math.floor(width * 0.45)))
+	const labelWidth = Math.min(wanted ?? widest, Math.max(8, Math.floor(width * 0.45)))
 	return list.flatMap(fact => {
 		const label = cut(fact.label, labelWidth, theme.marks.ellipsis)
 		const mark = marked ? toneMark(fact.tone, theme) : undefined
@@ -39,7 +45,7 @@ export function inlineFacts(list: readonly Fact[], width: number): Block {
 		if (last !== undefined && lineWidth(longer) <= width) lines[lines.length - 1] = longer
 		else lines.push(own)
 	}
-	return lines
+	return lines.flatMap(pieces => (lineWidth(pieces) <= width ? [pieces] : wrapLine(pieces, width)))
 }
 
 /** What says a judging tone without colour; undefined for the others. */

@@ -28,7 +28,7 @@ function hintLine(view: FooterView, width: number, theme: Theme): TextLine {
 }
 
 /** The hints that fit, in the order of the table; those of the highest rank go first. */
-export function fittingHints({keys, trouble}: FooterView, width: number, theme: Theme): readonly Hint[] {
+function fittingHints({keys, trouble}: FooterView, width: number, theme: Theme): readonly Hint[] {
 	let hints = hintsOf(keys, trouble !== undefined)
 	const needed = () =>
 		hints.reduce((sum, hint) => sum + lineWidth(hintPieces(hint, theme)), 0) + hintGap.length * (hints.length - 1)

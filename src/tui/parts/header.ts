@@ -4,6 +4,8 @@ import {cutMiddle, widthOf} from '../text.ts'
 import type {Theme} from '../theme.ts'
 
 const product = 'lastgood'
+/** Below this a path says nothing. */
+const leastSource = 12
 
 /** Name, source, badge and clock; the way through the steps; and a rule with the question that the screen answers. */
 export function header(view: View, question: string, width: number, theme: Theme): Block {
@@ -13,10 +15,8 @@ export function header(view: View, question: string, width: number, theme: Theme
 function titleLine({source, badge, clock}: View, width: number, theme: Theme): TextLine {
 	const right = [piece(` ${badge.text} `, badge.tone, 'badge'), piece(`  ${clock} `, 'plain')]
 	const room = width - lineWidth(right) - product.length - 5
-	const left = [
-		piece(` ${product}`, 'accent', 'heading'),
-		piece(`  ${cutMiddle(source, room, theme.marks.ellipsis)}`, 'dim'),
-	]
+	const shown = room < leastSource ? '' : cutMiddle(source, room, theme.marks.ellipsis)
+	const left = [piece(` ${product}`, 'accent', 'heading'), piece(`  ${shown}`, 'dim')]
 	return spread(left, right, width, theme)
 }
 

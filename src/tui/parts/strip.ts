@@ -1,8 +1,7 @@
 import type {Strip} from '../../guide/views.ts'
-import {type Block, type Piece, piece, type TextLine} from '../block.ts'
+import {type Block, joined, type Piece, piece, type TextLine} from '../block.ts'
 import {widthOf} from '../text.ts'
 import type {Theme} from '../theme.ts'
-import {joined} from './band.ts'
 
 /** Counts over time as columns of up to `rows - 1` cells, with an axis that carries the reported time and the selected row. */
 export function strip(view: Strip, width: number, rows: number, theme: Theme): Block {
@@ -40,7 +39,7 @@ function barRow(
 			const level = count === 0 ? 0 : Math.max(1, Math.round((count / most) * rows * steps))
 			const own = Math.min(steps, level - above * steps)
 			const text = own <= 0 ? ' ' : (marks.levels[own - 1] ?? ' ')
-			return cell === cursor ? piece(text, 'plain', 'selected') : piece(text, 'accent')
+			return piece(text, cell === cursor ? 'accent' : 'dim')
 		}),
 	)
 }

@@ -55,7 +55,7 @@ interface PlacedColumn {
  * The columns that stay and how wide each is. Declared widths hold where there is room, so that nothing jumps while rows
  * pass; where there is not, a column is as wide as what is in it, and then the most expendable ones go.
  */
-export function fitColumns(columns: readonly Column[], rows: readonly Row[], width: number): readonly PlacedColumn[] {
+function fitColumns(columns: readonly Column[], rows: readonly Row[], width: number): readonly PlacedColumn[] {
 	const content = columns.map(({title}, index) =>
 		Math.max(widthOf(title), ...rows.map(row => widthOf(row.cells[index]?.text ?? ''))),
 	)
@@ -77,13 +77,14 @@ function total(placed: readonly PlacedColumn[]): number {
 	return placed.reduce((sum, one) => sum + one.width, 0) + gap * (placed.length - 1)
 }
 
-/** Gives what is left to the flexible columns, or takes from them what is missing. */
+/** Gives what is left to the flexible columns, or takes from them what is missing. Numbers stay near their neighbours. */
 function stretched(placed: readonly PlacedColumn[], width: number): readonly PlacedColumn[] {
-	const flexible = placed.filter(({column}) => column.flexible).length
 	let left = width - total(placed)
-	let others = flexible
+	const short = left < 0
+	const gives = ({column}: PlacedColumn) => column.flexible && (short || column.align === 'left')
+	let others = placed.filter(gives).length
 	return placed.map(one => {
-		if (!one.column.flexible) return one
+		if (!gives(one)) return one
 		const share = Math.trunc(left / others)
 		left -= share
 		others--

@@ -1,18 +1,6 @@
 import {boundaryDetailRows, isWide, stripRows} from '../../guide/layout.ts'
 import type {BoundariesView} from '../../guide/views.ts'
-import {
-	type Block,
-	beside,
-	blank,
-	boxed,
-	cutLine,
-	line,
-	piece,
-	shortened,
-	spread,
-	stack,
-	type TextLine,
-} from '../block.ts'
+import {type Block, beside, boxed, cutLine, filled, line, piece, spread, stack, type TextLine} from '../block.ts'
 import {barLine} from '../parts/bar.ts'
 import {facts, inlineFacts} from '../parts/facts.ts'
 import {inlineField} from '../parts/field.ts'
@@ -24,7 +12,7 @@ import type {ScreenProps} from './screen.ts'
 
 type Detail = NonNullable<BoundariesView['detail']>
 
-const detailColumns = 54
+const detailColumns = 58
 
 /** The commits around the incident, to choose the first bad one from. */
 export function Boundaries({view, theme, width, rows, size}: ScreenProps<BoundariesView>) {
@@ -51,7 +39,9 @@ export function Boundaries({view, theme, width, rows, size}: ScreenProps<Boundar
 /** Below the table: the filter while there is one, else how the list is made; on the right, how far decoding is. */
 function statusLines(view: BoundariesView, width: number, theme: Theme): Block {
 	const reason = selectedDisabledReason(view.table)
-	if (reason !== undefined) return [cutLine([piece(`${theme.marks.caution} ${reason}`, 'warn')], width, theme)]
+	if (reason !== undefined && view.filter?.focused !== true) {
+		return [cutLine([piece(`${theme.marks.caution} ${reason}`, 'warn')], width, theme)]
+	}
 	const decoding = decodingText(view, width - 12, theme)
 	if (view.filter !== undefined) {
 		return inlineField(view.filter, width, theme).map((pieces, index) =>
@@ -66,11 +56,6 @@ function decodingText({decoding}: BoundariesView, width: number, theme: Theme): 
 	if (decoding === undefined) return []
 	const words = [piece(`${decoding.label} `, 'plain'), piece(`${decoding.text} `, 'dim')]
 	return cutLine([...words, ...barLine(decoding.percent, 16, theme)], width, theme)
-}
-
-function filled(block: Block, rows: number, theme: Theme): Block {
-	const shown = shortened(block, rows, theme)
-	return [...shown, ...Array.from({length: rows - shown.length}, () => blank)]
 }
 
 function detailBox(detail: Detail, width: number, rows: number, theme: Theme): Block {

@@ -1,17 +1,20 @@
 import {isWide} from '../../guide/layout.ts'
 import type {ConfirmView} from '../../guide/views.ts'
-import {type Block, beside, blank, boxed, paragraph, piece, shortened, stack} from '../block.ts'
+import {type Block, beside, boxed, filled, paragraph, piece, shortened, stack} from '../block.ts'
 import {facts} from '../parts/facts.ts'
 import {boxedField} from '../parts/field.ts'
 import {Lines} from '../parts/Lines.tsx'
 import type {Theme} from '../theme.ts'
 import type {ScreenProps} from './screen.ts'
 
+/** A box in which a commit with time, LSN and xid stands on one row. */
+const commitColumns = 72
+
 /** The last look before anything is written: what will be done, what will not be touched, and the word to type. */
 export function Confirm({view, theme, width, rows, size}: ScreenProps<ConfirmView>) {
 	const typedRows = 5
 	if (isWide(size)) {
-		const left = Math.floor((width - 2) / 2)
+		const left = Math.max(Math.floor((width - 2) / 2), commitColumns)
 		const right = width - 2 - left
 		const written = facts(view.facts, left - 4, theme)
 		const untouched = promises(view, right - 4, theme)
@@ -59,9 +62,4 @@ function question(view: ConfirmView, width: number, theme: Theme): Block {
 		? paragraph('Enter starts the restore.', width, 'strong', piece(`${theme.marks.done} `, 'good'))
 		: paragraph('Nothing has been written so far.', width, 'dim')
 	return [...hint, ...boxedField(view.field, Math.min(width, 80), theme)]
-}
-
-function filled(block: Block, rows: number, theme: Theme): Block {
-	const shown = shortened(block, rows, theme)
-	return [...shown, ...Array.from({length: rows - shown.length}, () => blank)]
 }

@@ -1,10 +1,11 @@
 import {isWide, type TerminalSize} from '../../guide/layout.ts'
 import type {PlanView} from '../../guide/views.ts'
-import {type Block, beside, blank, indent, paragraph, piece, scrolled, spread} from '../block.ts'
+import {type Block, beside, blank, indent, paragraph, piece, scrolled, spaced, spread} from '../block.ts'
 import {facts, remark} from '../parts/facts.ts'
 import {boxedField, inlineField} from '../parts/field.ts'
 import {headed} from '../parts/headings.ts'
 import {Lines} from '../parts/Lines.tsx'
+import {widthOf} from '../text.ts'
 import type {Theme} from '../theme.ts'
 import type {ScreenProps} from './screen.ts'
 
@@ -40,7 +41,8 @@ export function planDocument(view: PlanView, width: number, size: TerminalSize, 
 			headed('Settings of the restored server', facts(view.settings, width, theme, {marked: false})),
 		])
 	}
-	const left = Math.floor(width * 0.44)
+	// Wide enough for a commit with time, LSN and xid on one row.
+	const left = Math.max(Math.floor(width * 0.44), 65)
 	const right = width - left - 3
 	const about = spaced([
 		headed('In short', facts(view.summary, left, theme)),
@@ -55,19 +57,17 @@ export function planDocument(view: PlanView, width: number, size: TerminalSize, 
 
 function steps(view: PlanView, width: number, theme: Theme): Block {
 	return view.steps.flatMap(step => {
-		const number = `${step.number.toString().padStart(2)}  `
-		const who = step.irreversible ? [piece(`${theme.marks.caution} cannot be undone`, 'warn')] : [piece(step.by, 'dim')]
-		const what = spread([piece(number, 'dim'), piece(step.what, 'strong')], who, width, theme)
-		const command =
-			step.command === '' ? [] : paragraph(step.command, width - number.length - 2, 'plain', piece('$ ', 'dim'))
-		return [what, ...indent(command, number.length)]
+		const number = piece(`${step.number.toString().padStart(2)}  `, 'dim')
+		const who = step.irreversible ? piece(`${theme.marks.caution} cannot be undone`, 'warn') : piece(step.by, 'dim')
+		const what = paragraph(step.what, width - widthOf(who.text) - 2, 'strong', number)
+		const command = step.command === '' ? [] : paragraph(step.command, width - 6, 'plain', piece('$ ', 'dim'))
+		return [
+			...what.map((pieces, index) => (index === 0 ? spread(pieces, [who], width, theme) : pieces)),
+			...indent(command, widthOf(number.text)),
+		]
 	})
 }
 
 function disarmed(view: PlanView, width: number, {marks}: Theme): Block {
 	return view.disarmed.flatMap(text => paragraph(text, width, 'plain', piece(`${marks.bullet} `, 'dim')))
-}
-
-function spaced(blocks: readonly Block[]): Block {
-	return blocks.filter(block => block.length > 0).flatMap((block, index) => (index === 0 ? block : [blank, ...block]))
 }

@@ -1,11 +1,10 @@
 import {isWide} from '../../guide/layout.ts'
 import type {RestoreView} from '../../guide/views.ts'
-import {type Block, beside, cutLine, type Piece, piece, stack} from '../block.ts'
+import {type Block, beside, cutLine, lineWidth, type Piece, piece, spread, stack} from '../block.ts'
 import {bar} from '../parts/bar.ts'
 import {facts, inlineFacts} from '../parts/facts.ts'
 import {headed} from '../parts/headings.ts'
 import {Lines} from '../parts/Lines.tsx'
-import {widthOf} from '../text.ts'
 import type {Theme} from '../theme.ts'
 import type {ScreenProps} from './screen.ts'
 
@@ -48,19 +47,14 @@ export function Restore({view, theme, width, rows, size}: ScreenProps<RestoreVie
 	return <Lines lines={lines} theme={theme} width={width} />
 }
 
+/** A step on one row each, its note at the end; the longer of the two gives way. */
 function steps(view: RestoreView, width: number, theme: Theme): Block {
-	const widest = Math.max(0, ...view.steps.map(step => widthOf(step.what)))
-	return view.steps.map(step =>
-		cutLine(
-			[
-				stepMark(step, theme),
-				piece(`${step.what}${' '.repeat(widest - widthOf(step.what))}`, stepTone(step)),
-				piece(`  ${step.note}`, step.state === 'failed' ? 'bad' : 'dim'),
-			],
-			width,
-			theme,
-		),
-	)
+	return view.steps.map(step => {
+		const what = [stepMark(step, theme), piece(step.what, stepTone(step))]
+		const most = Math.max(Math.floor(width * 0.4), width - lineWidth(what) - 2)
+		const note = cutLine([piece(step.note, step.state === 'failed' ? 'bad' : 'dim')], most, theme)
+		return spread(what, note, width, theme)
+	})
 }
 
 function stepMark({state}: Step, {marks}: Theme): Piece {

@@ -1,6 +1,6 @@
 import {isWide, type TerminalSize} from '../../guide/layout.ts'
 import type {SurveyView} from '../../guide/views.ts'
-import {type Block, beside, blank, paragraph, piece, scrolled, wrapLine} from '../block.ts'
+import {type Block, beside, paragraph, piece, scrolled, spaced, wrapLine} from '../block.ts'
 import {band} from '../parts/band.ts'
 import {facts, remark, toneMark} from '../parts/facts.ts'
 import {headed} from '../parts/headings.ts'
@@ -69,8 +69,4 @@ function findings(list: SurveyView['findings'], width: number, theme: Theme): Bl
 			: remark(`${severity}: ${message}`, severity === 'error' ? 'bad' : 'warn', width, theme)),
 		...todo(whatToDo, width - 2, theme).map(pieces => [piece('  '), ...pieces]),
 	])
-}
-
-function spaced(blocks: readonly Block[]): Block {
-	return blocks.filter(block => block.length > 0).flatMap((block, index) => (index === 0 ? block : [blank, ...block]))
 }

@@ -22,8 +22,8 @@ export function Target({view, theme, width, rows, size}: ScreenProps<TargetView>
 		const lines = stack(
 			[
 				{lines: suspect(view, width, theme), least: 1, gives: 3, quiet: true},
-				{lines: kept, least: 2, gives: 1, joined: true},
-				{lines: lost, least: 3, gives: 2, joined: true},
+				{lines: kept, least: 2, gives: 1},
+				{lines: lost, least: 3, gives: 2},
 				...choice(view, width, Math.min(optionRows, Math.max(3, rows - kept.length - lost.length - 5)), theme),
 			],
 			rows,
@@ -58,8 +58,8 @@ function choice(view: TargetView, width: number, optionRows: number, theme: Them
 	const cautions = view.cautions.flatMap(({text, tone}) => remark(text, tone, width, theme))
 	return [
 		{lines: table(view.options, width, theme, {rows: optionRows})},
-		{lines: explained, least: 0, gives: 4, joined: true, quiet: true},
-		{lines: cautions, joined: true},
+		{lines: explained, least: 0, gives: 4, quiet: true},
+		{lines: cautions},
 	]
 }
 
@@ -68,7 +68,7 @@ function suspect(view: TargetView, width: number, theme: Theme): Block {
 }
 
 function keeps(view: TargetView, width: number, theme: Theme): Block {
-	const kept = facts(view.keeps, width, theme, {marked: false})
+	const kept = facts(view.keeps, width, theme, {marked: false, labelWidth: labelWidth(view)})
 	const unfinished = view.inFlight.flatMap(pieces => wrapLine(pieces, width, piece(`${theme.marks.caution} `, 'warn')))
 	return [...kept, ...unfinished]
 }
@@ -76,7 +76,12 @@ function keeps(view: TargetView, width: number, theme: Theme): Block {
 function loses(view: TargetView, width: number, rows: number, theme: Theme): Block {
 	const lost = table(view.lostRows, width, theme, {selectable: false, rows})
 	const position = view.lostRows.position === '' ? [] : [line(view.lostRows.position, 'dim')]
-	return [...facts(view.loses, width, theme, {marked: false}), ...lost, ...position]
+	return [...facts(view.loses, width, theme, {marked: false, labelWidth: labelWidth(view)}), ...lost, ...position]
+}
+
+/** What is kept and what is lost stand below each other: their values begin in one column. */
+function labelWidth({keeps: kept, loses: lost}: TargetView): number {
+	return Math.max(0, ...[...kept, ...lost].map(({label}) => widthOf(label)))
 }
 
 type Verdict = 'KEEPS' | 'LOSES'
