@@ -10,6 +10,7 @@ export default defineConfig({
 		...everyday.test,
 		include: ['test/**/*.long.test.{ts,tsx}'],
 		exclude: ['test/fixtures/**'],
+		globalSetup: ['test/support/object-storage-setup.ts'],
 		maxWorkers: 1,
 		testTimeout: hourMs,
 		hookTimeout: hourMs,

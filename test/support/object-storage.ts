@@ -1,5 +1,5 @@
 import {existsSync} from 'node:fs'
-import {appendFile, mkdir, mkdtemp, readFile, rm, writeFile} from 'node:fs/promises'
+import {appendFile, mkdir, readFile, rm, writeFile} from 'node:fs/promises'
 import {createServer} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
@@ -73,21 +73,22 @@ export async function objectStorage(): Promise<ObjectStorage> {
 }
 
 /** Why no object storage can be had here; undefined where one can. */
-export async function whyNoObjectStorage(): Promise<string | undefined> {
+export function whyNoObjectStorage(): string | undefined {
 	if (programs.every(program => existsSync(program))) return undefined
 	if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) return undefined
 	return `Ceph's gateway is not installed, and only root on Debian can install it: ${packages.join(' ')}`
 }
 
-/** A folder for an object storage. */
-export async function objectStorageFolder(): Promise<string> {
-	return mkdtemp(join(tmpdir(), 'lastgood-object-storage-'))
+/** A folder for an object storage, which is made when that starts. */
+export function objectStorageFolder(): string {
+	return join(tmpdir(), `lastgood-object-storage-${crypto.randomUUID()}`)
 }
 
-/** Starts one in an empty folder. It ends with the process of this id, however that ends, and its folder is removed then. */
+/** Starts one in a new folder. It ends with the process of this id, however that ends, and its folder is removed then. */
 export async function startObjectStorage(folder: string, ownerPid: number): Promise<ObjectStorage> {
 	await install()
 	const [gateway = 0, monitor = 0, oldMonitor = 0] = await freePorts(3)
+	await mkdir(folder, {mode: 0o700})
 	for (const name of ['mon', 'osd', 'mgr', 'rgw', 'run', 'log']) await mkdir(join(folder, name))
 	const [cluster, disk] = [crypto.randomUUID(), crypto.randomUUID()]
 	const config = join(folder, 'ceph.conf')
@@ -143,7 +144,7 @@ rm -rf "$folder"`
 
 async function install(): Promise<void> {
 	if (programs.every(program => existsSync(program))) return
-	const reason = await whyNoObjectStorage()
+	const reason = whyNoObjectStorage()
 	if (reason !== undefined) throw new Error(reason)
 	process.stderr.write(`installing ${packages.join(', ')} with apt-get\n`)
 	const env = {DEBIAN_FRONTEND: 'noninteractive'}

@@ -12,8 +12,8 @@ export type Fault =
 			readonly more?: string
 			readonly headers?: Readonly<Record<string, string>>
 	  }
-	/** An answer of something that is no S3 server. */
-	| {readonly kind: 'page'; readonly status: number; readonly body: string}
+	/** An answer of something else than the S3 server. */
+	| {readonly kind: 'page'; readonly status: number; readonly body: string | Uint8Array}
 	/** The connection is closed before anything is answered. */
 	| {readonly kind: 'reset'}
 	/** The answer begins as it should and then breaks off, or stands still. */
@@ -35,6 +35,7 @@ export interface S3Proxy {
 	latencyMs: number
 	/** The most requests that were under way at once. */
 	readonly mostAtOnce: number
+	readonly connectionCount: number
 	/** Lets requests that match fail, the first `times` of them. */
 	fail(matches: (request: ProxiedRequest) => boolean, fault: Fault, times?: number): void
 	close(): Promise<void>
@@ -83,14 +84,10 @@ export async function startS3Proxy(upstream?: string): Promise<S3Proxy> {
 			default:
 				fault satisfies never
 		}
-		passOn(from, to, fault?.kind === 'cut' || fault?.kind === 'stall' ? fault : undefined)
+		passOn(from, to, fault)
 	}
 
-	function passOn(
-		from: IncomingMessage,
-		to: ServerResponse,
-		fault: Extract<Fault, {kind: 'cut' | 'stall'}> | undefined,
-	): void {
+	function passOn(from: IncomingMessage, to: ServerResponse, fault: Fault | undefined): void {
 		if (upstream === undefined) {
 			to.writeHead(500)
 			to.end()
@@ -109,13 +106,16 @@ export async function startS3Proxy(upstream?: string): Promise<S3Proxy> {
 		to.on('close', () => onward.destroy())
 		onward.on('response', response => {
 			to.writeHead(response.statusCode ?? 502, response.headers)
-			let left = fault?.afterBytes ?? Number.POSITIVE_INFINITY
+			let left = fault?.kind === 'cut' || fault?.kind === 'stall' ? fault.afterBytes : Number.POSITIVE_INFINITY
+			const breakOff = () => setTimeout(() => from.socket.destroy(), 20)
+			to.flushHeaders()
+			if (left === 0 && fault?.kind === 'cut') breakOff()
 			response.on('error', () => from.socket.destroy())
 			response.on('data', (chunk: Uint8Array) => {
 				if (left <= 0) return
 				to.write(chunk.subarray(0, left))
 				left -= chunk.byteLength
-				if (left <= 0 && fault?.kind === 'cut') setTimeout(() => from.socket.destroy(), 20)
+				if (left <= 0 && fault?.kind === 'cut') breakOff()
 			})
 			response.on('end', () => {
 				if (left > 0) to.end()
@@ -134,6 +134,7 @@ export async function startS3Proxy(upstream?: string): Promise<S3Proxy> {
 	})
 	server.on('connection', socket => {
 		socket.setNoDelay(true)
+		proxy.connectionCount += 1
 		sockets.add(socket)
 		socket.on('close', () => sockets.delete(socket))
 	})
@@ -143,6 +144,7 @@ export async function startS3Proxy(upstream?: string): Promise<S3Proxy> {
 		requests,
 		latencyMs: 0,
 		mostAtOnce: 0,
+		connectionCount: 0,
 		fail(matches: (request: ProxiedRequest) => boolean, fault: Fault, times = Number.POSITIVE_INFINITY) {
 			faults.push({matches, fault, left: times})
 		},

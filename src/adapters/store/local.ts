@@ -2,6 +2,7 @@ import type {BigIntStats, Dirent} from 'node:fs'
 import {constants} from 'node:fs'
 import {lstat, open, opendir, readlink, realpath, stat} from 'node:fs/promises'
 import {isAbsolute, join, relative, resolve} from 'node:path'
+import {shownKey} from '../../domain/archive/listing.ts'
 import {ArchiveUnreachableError} from '../../domain/errors.ts'
 import type {UtcInstant} from '../../domain/time.ts'
 import {instantAt} from '../../domain/time.ts'
@@ -35,7 +36,7 @@ export function createLocalStore(location: string): ArchiveStore {
 		try {
 			const stats = await file.stat()
 			if (!stats.isFile())
-				throw new ArchiveUnreachableError(`${path} is no file`, ['survey the source again: it has changed'])
+				throw new ArchiveUnreachableError(`${shownKey(path)} is no file`, ['survey the source again: it has changed'])
 			return {file, path, bytes: stats.size}
 		} catch (error) {
 			await file.close()
@@ -237,7 +238,7 @@ function modifiedAt(stats: BigIntStats): UtcInstant {
 }
 
 function gone(key: string): ArchiveUnreachableError {
-	return new ArchiveUnreachableError(`${key} is not in the archive any more`, [
+	return new ArchiveUnreachableError(`${shownKey(key)} is not in the archive any more`, [
 		'survey the source again: something removes files from it',
 	])
 }
@@ -245,28 +246,28 @@ function gone(key: string): ArchiveUnreachableError {
 function unreachable(error: unknown, key: string, path: string): unknown {
 	if (error instanceof ArchiveUnreachableError || isAbort(error)) return error
 	if (isAbsent(error)) return gone(key)
-	const message = error instanceof Error ? error.message : String(error)
+	const shown = shownKey(path)
 	switch (codeOf(error)) {
 		case 'EACCES':
 		case 'EPERM':
 			return new ArchiveUnreachableError(
-				`${path} may not be read by this user: permission denied`,
+				`${shown} may not be read by this user: permission denied`,
 				[
 					`run lastgood as a user who may, for instance sudo -u postgres`,
-					`look at its permissions and those of the folders above: namei -l ${path}`,
+					`look at its permissions and those of the folders above: namei -l ${shown}`,
 				],
 				{cause: error},
 			)
 		case 'EMFILE':
 		case 'ENFILE':
 			return new ArchiveUnreachableError(
-				`${path} cannot be opened: too many open files`,
+				`${shown} cannot be opened: too many open files`,
 				['raise the limit (ulimit -n) and try again'],
 				{cause: error},
 			)
 		default:
 			return new ArchiveUnreachableError(
-				`${path} cannot be read: ${message}`,
+				`${shown} cannot be read: ${codeOf(error) ?? String(error)}`,
 				['check the disk or the network file system that holds it (dmesg, findmnt)', 'try again'],
 				{cause: error},
 			)
