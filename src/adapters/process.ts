@@ -1,7 +1,7 @@
 import {type ChildProcess, type SpawnOptions, spawn} from 'node:child_process'
 import {constants} from 'node:fs'
 import {open, readFile, stat} from 'node:fs/promises'
-import type {Readable} from 'node:stream'
+import {pipeline, Readable} from 'node:stream'
 import type {OsUser} from '../ports.ts'
 
 /** How a program is run: as whom, where, with what on its standard input, and what ends it early. */
@@ -12,7 +12,8 @@ export interface RunOptions {
 	readonly env?: Readonly<Record<string, string>> | undefined
 	/** Ends the program with SIGTERM, then SIGKILL; the call then rejects with the signal's reason. */
 	readonly signal?: AbortSignal | undefined
-	readonly input?: string | Uint8Array | undefined
+	/** Given whole, or as it comes; where the giver fails, the program sees its input end early. */
+	readonly input?: string | Uint8Array | AsyncIterable<Uint8Array> | undefined
 }
 
 /** How a program ended, and everything it said. */
@@ -189,7 +190,8 @@ async function start(
 	if (child.stdin !== null && options.input !== undefined) {
 		// A program that ends without reading its input is no failure of ours: its exit code says what it made of it.
 		child.stdin.on('error', () => {})
-		child.stdin.end(options.input)
+		if (typeof options.input === 'string' || options.input instanceof Uint8Array) child.stdin.end(options.input)
+		else pipeline(Readable.from(options.input, {objectMode: false}), child.stdin, () => {})
 	}
 	return child
 }

@@ -1,5 +1,5 @@
 import {expect, test} from 'vitest'
-import {codecOfFirstBytes, splitCodecSuffix} from '../../../src/domain/archive/codec.ts'
+import {codecOfFirstBytes, splitCodecSuffix, unknownCodec} from '../../../src/domain/archive/codec.ts'
 import {segmentHeader} from '../../support/archive-builder.ts'
 
 test.each([
@@ -32,3 +32,14 @@ test.each([0xd106, 0xd10d, 0xd110, 0xd113, 0xd116, 0xd118])(
 		expect(codecOfFirstBytes(segmentHeader({pageMagic}))).toBe('none')
 	},
 )
+
+test.each([
+	['000000010000000000000001.br', [0x8b, 0x03, 0x80], 'brotli'],
+	['000000010000000000000001.lzma', [0x5d, 0x00, 0x00], 'lzma'],
+	['000000010000000000000001', [0xff, 0x06, 0x00, 0x00, 0x73, 0x4e, 0x61, 0x50, 0x70, 0x59], 'snappy'],
+	['000000010000000000000001', [0x10, 0xd1], undefined],
+	['000000010000000000000001.br', [0x10, 0xd1], undefined],
+] as const)('%s that begins with %j is packed with %s, which cannot be unpacked', (name, bytes, expected) => {
+	expect(unknownCodec(name, new Uint8Array(bytes))).toBe(expected)
+	expect(splitCodecSuffix(name)).toEqual({name: '000000010000000000000001', codec: 'none'})
+})
