@@ -1,10 +1,12 @@
-import type {SortedListing} from './domain/archive/listing.ts'
+import type {SortedArchive} from './domain/archive/listing.ts'
+import type {BackupRecord} from './domain/archive/record.ts'
 import type {ArchivedSegment, BaseBackup, Codec, Survey} from './domain/archive/survey.ts'
 import type {RelationNames} from './domain/names.ts'
 import type {JournalEntry} from './domain/recovery/journal.ts'
 import type {RestorePlan} from './domain/recovery/plan.ts'
 import type {CopyProgress, ServerObservation} from './domain/recovery/progress.ts'
 import type {UtcInstant} from './domain/time.ts'
+import type {Lsn} from './domain/wal/lsn.ts'
 import type {RelationKey} from './domain/wal/record.ts'
 
 /** An account of the operating system. */
@@ -22,6 +24,12 @@ export interface StoredObject {
 	readonly modifiedAt: UtcInstant
 	/** For a tablespace's symbolic link in a data directory: where it points. Such a link is listed and not followed. */
 	readonly linksTo?: string
+}
+
+/** How a bucket is reached, beside what the usual settings of S3 programs say: the environment, ~/.aws, the role of the machine. */
+export interface StoreAccess {
+	readonly endpoint?: string | undefined
+	readonly region?: string | undefined
 }
 
 /** Where an archive lies. It has no call that writes: nothing that holds one can change the archive. */
@@ -65,11 +73,23 @@ export interface Codecs {
 	): AsyncIterable<Uint8Array>
 }
 
-/** How a tool arranges an archive: the way from keys to archive entries. Reads nothing itself. */
+/** A text file of a store; why it cannot be read where it is there and cannot be. */
+export type TextReading = {readonly ok: true; readonly text: string} | {readonly ok: false; readonly why: string}
+
+/** An archive that a layout found among the objects of a store. */
+export interface LaidOutArchive extends SortedArchive {
+	/**
+	 * The base backups that the tool itself has written down. `read` gives a file's text, undefined where there is none. Throws
+	 * ArchiveUnreachableError where nobody but the tool can read them.
+	 */
+	recorded(read: (key: string) => Promise<TextReading | undefined>): Promise<readonly BackupRecord[]>
+}
+
+/** How a tool arranges an archive: the way from keys to archive entries. Reads nothing but what it is given. */
 export interface RepositoryLayout {
 	readonly name: Survey['layout']
-	/** Takes a listing object by object, in any order, then says what it holds. */
-	sort(): {add(object: StoredObject): void; sorted(): SortedListing}
+	/** Takes a listing object by object, in any order, then says which archives it holds; none where nothing shows this layout. */
+	sort(): {add(object: StoredObject): void; archives(): readonly LaidOutArchive[]}
 }
 
 /** What pg_waldump said of a stretch once its text was read. */
@@ -92,6 +112,8 @@ export interface WalReader {
 		readonly postgresMajor: number
 		readonly walSegmentBytes: number
 		readonly segments: readonly ArchivedSegment[]
+		/** Where to begin in the first segment, at a record or between two; at its first record when absent. */
+		readonly startLsn?: Lsn
 		/** Only these resource managers, where the version can filter by several (15 and newer); all of them when absent. */
 		readonly rmgrs?: readonly string[]
 		readonly signal?: AbortSignal
@@ -111,9 +133,7 @@ export interface HostFacts {
 	/** Who would run the restored server at this destination. Throws UsageError when nobody can. */
 	serverUser(destination: string): Promise<OsUser>
 	/** What lies at the destination now. */
-	destination(
-		path: string,
-	): Promise<{
+	destination(path: string): Promise<{
 		readonly state: 'absent' | 'empty' | 'occupied'
 		readonly realPath: string
 		readonly freeBytes: number
@@ -192,7 +212,8 @@ export interface World {
 	now(): UtcInstant
 	/** Resolves after about so long, or at once when the signal fires. */
 	pause(ms: number, signal?: AbortSignal): Promise<void>
-	openStore(location: string): ArchiveStore
+	/** Asks nothing of it yet. Throws UsageError for a location that is none. */
+	openStore(location: string, access?: StoreAccess): ArchiveStore
 	readonly layouts: readonly RepositoryLayout[]
 	readonly codecs: Codecs
 	readonly wal: WalReader

@@ -5,7 +5,7 @@ import type {World} from '../ports.ts'
 import {createCodecs} from './codec/codecs.ts'
 import {LocalHost} from './host.ts'
 import {FileJournalStore, stateDirectory} from './journal-store.ts'
-import {plainLayout} from './layout/plain.ts'
+import {allLayouts} from './layout/layouts.ts'
 import {LocalRestoreEngine} from './postgres/engine.ts'
 import {createNameSource} from './postgres/names.ts'
 import {findInstallations} from './postgres/programs.ts'
@@ -37,7 +37,7 @@ export function openWorld({env, pgBin, primary, state}: WorldOptions): World {
 			await sleep(ms, undefined, signal === undefined ? {} : {signal}).catch(() => {})
 		},
 		openStore: (location, access = {}) => openStore(location, access, env),
-		layouts: [plainLayout],
+		layouts: allLayouts,
 		codecs,
 		wal: createWalReader({
 			codecs,

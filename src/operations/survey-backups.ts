@@ -1,14 +1,23 @@
-import type {BackupEvidence, BackupHistory, ManifestMismatch, ManifestReading} from '../domain/archive/backup.ts'
+import type {
+	BackupEvidence,
+	BackupHistory,
+	BackupReading,
+	ManifestMismatch,
+	ManifestReading,
+} from '../domain/archive/backup.ts'
 import {
 	createManifestComparison,
 	createManifestReader,
+	describeBackup,
 	parseBackupHistory,
 	parseBackupLabel,
 	parseTablespaceMap,
 	parseVersionFile,
 	systemIdentifierOfControlFile,
 } from '../domain/archive/backup.ts'
-import type {BackupEntry} from '../domain/archive/listing.ts'
+import {type BackupEntry, shownKey} from '../domain/archive/listing.ts'
+import type {BackupRecord} from '../domain/archive/record.ts'
+import {describeRecord} from '../domain/archive/record.ts'
 import {ArchiveUnreachableError} from '../domain/errors.ts'
 import type {Lsn} from '../domain/wal/lsn.ts'
 import type {TimelineId} from '../domain/wal/timeline.ts'
@@ -39,40 +48,151 @@ export async function readBackupHistories(
 /** A base backup and the store that holds it, with a name that no other has. */
 export interface NamedBackup {
 	readonly id: string
-	readonly entry: BackupEntry
+	/** The data directory or the tars; undefined for one that only its tool can put together. */
+	readonly entry: BackupEntry | undefined
+	/** What its tool has written down of it. */
+	readonly record: BackupRecord | undefined
 	readonly store: ArchiveStore
 	readonly location: string
 }
 
-/** Names each base backup by its folder, or by its whole way where folders are called alike. */
-export function nameBackups(stores: readonly ListedStore[]): readonly NamedBackup[] {
-	const found = stores.flatMap(({store, listing}) =>
-		listing.backups.map(entry => ({
-			entry,
-			store,
-			location: store.localPath(entry.key) ?? joinLocation(store.location, entry.key),
-		})),
-	)
+/** The base backups that the tools of these stores have written down. Throws ArchiveUnreachableError for a repository that only its tool can read. */
+export async function readRecords(
+	codecs: Codecs,
+	stores: readonly ListedStore[],
+	signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<ListedStore, readonly BackupRecord[]>> {
+	const records = new Map<ListedStore, readonly BackupRecord[]>()
+	for (const listed of stores) {
+		const {store} = listed
+		records.set(
+			listed,
+			await listed.recorded(async key => {
+				try {
+					return {ok: true, text: (await readText(codecs, store, key, signal, mostRecordBytes)).text}
+				} catch (error) {
+					if (!(error instanceof ArchiveUnreachableError)) throw error
+					return (await store.stat(key, signal)) === undefined ? undefined : {ok: false, why: error.message}
+				}
+			}),
+		)
+	}
+	return records
+}
+
+const mostRecordBytes = 16 * 1024 * 1024
+
+/** Names each base backup as its tool does, or by its folder, or by its whole way where several are called alike. */
+export function nameBackups(
+	stores: readonly ListedStore[],
+	records: ReadonlyMap<ListedStore, readonly BackupRecord[]>,
+): readonly NamedBackup[] {
+	const found = stores.flatMap(listed => {
+		const {store, listing} = listed
+		const locationOf = (key: string) => store.localPath(key) ?? joinLocation(store.location, key)
+		return [
+			...listing.backups.map(entry => ({
+				entry,
+				record: undefined,
+				store,
+				key: entry.key,
+				location: locationOf(entry.key),
+			})),
+			...(records.get(listed) ?? []).map(record => ({
+				entry: record.dataDirectory,
+				record,
+				store,
+				key: record.key,
+				location: locationOf(record.dataDirectory?.key ?? record.key),
+			})),
+		]
+	})
 	const lastPart = (path: string) => path.split('/').findLast(part => part !== '') ?? path
+	type Found = (typeof found)[number]
 	const namings = [
-		({location}: {readonly location: string}) => lastPart(location),
-		({entry, location}: {readonly entry: BackupEntry; readonly location: string}) => entry.key || location,
-		({location}: {readonly location: string}) => location,
+		({record, location}: Found) => record?.id ?? lastPart(location),
+		({key, location}: Found) => key || location,
+		({location}: Found) => location,
 	]
 	const naming = namings.find(name => new Set(found.map(name)).size === found.length) ?? (({location}) => location)
-	return found.map(backup => ({...backup, id: naming(backup)}))
+	return found.map(backup => {
+		const {entry, record, store, location} = backup
+		return {entry, record, store, location, id: shownKey(naming(backup))}
+	})
 }
 
 function joinLocation(location: string, key: string): string {
 	return key === '' ? location : `${location.replace(/\/$/, '')}/${key}`
 }
 
-/** Reads what a base backup says of itself. `endInWal` is asked only where no file tells its end. */
+/** Asked where no file tells the end of a base backup. */
+export type EndInWal = (startLsn: Lsn, timeline: TimelineId) => Promise<Lsn | undefined>
+
+/** Reads what is known of a base backup, from itself and from its tool. */
 export async function readBackup(
 	codecs: Codecs,
-	{id, entry, store, location}: NamedBackup,
+	named: NamedBackup,
+	all: readonly NamedBackup[],
 	histories: readonly BackupHistory[],
-	endInWal: (startLsn: Lsn, timeline: TimelineId) => Promise<Lsn | undefined>,
+	endInWal: EndInWal,
+	archiveMajor: number,
+	signal: AbortSignal | undefined,
+): Promise<ReadBackup> {
+	const {record, entry} = named
+	const needs = (record?.needs ?? []).map(id => all.find(other => other.record?.id === id)?.id ?? id)
+	if (entry === undefined) {
+		if (record === undefined) throw new Error(`nothing is known of base backup ${named.id}`)
+		return {
+			tablespaces: record.tablespaces,
+			reading: await readRecorded({...named, record, needs}, histories, endInWal, archiveMajor),
+		}
+	}
+	const evidence = await readEvidence(codecs, {...named, entry}, histories, endInWal, signal)
+	const reading = describeBackup(evidence, archiveMajor)
+	if (!reading.ok || record === undefined) return {tablespaces: evidence.tablespaces, reading}
+	const {backup} = reading
+	return {
+		tablespaces: evidence.tablespaces,
+		reading: {
+			ok: true,
+			incomplete: reading.incomplete || record.problem !== undefined,
+			backup: {
+				...backup,
+				kind: record.kind,
+				needs,
+				stoppedAt: backup.stoppedAt ?? record.stoppedAt,
+				label: record.label === '' ? backup.label : record.label,
+				whyNot: record.problem ?? backup.whyNot,
+			},
+		},
+	}
+}
+
+/** A base backup as read, before the archive judges it. */
+export interface ReadBackup {
+	readonly reading: BackupReading
+	readonly tablespaces: BackupEvidence['tablespaces']
+}
+
+async function readRecorded(
+	named: NamedBackup & {readonly record: BackupRecord; readonly needs: readonly string[]},
+	histories: readonly BackupHistory[],
+	endInWal: EndInWal,
+	archiveMajor: number,
+): Promise<BackupReading> {
+	const {record, id, location, needs} = named
+	const {startLsn, timeline, stop} = record
+	const history = histories.find(candidate => candidate.startLsn === startLsn && candidate.timeline === timeline)
+	const isTold = stop?.atMost === false || history !== undefined || startLsn === undefined || timeline === undefined
+	const stopLsnInWal = isTold ? undefined : await endInWal(startLsn, timeline)
+	return describeRecord(record, {location, id, needs, history, stopLsnInWal}, archiveMajor)
+}
+
+async function readEvidence(
+	codecs: Codecs,
+	{id, entry, store, location}: NamedBackup & {readonly entry: BackupEntry},
+	histories: readonly BackupHistory[],
+	endInWal: EndInWal,
 	signal: AbortSignal | undefined,
 ): Promise<BackupEvidence> {
 	const keyOf = (path: string) => (entry.key === '' ? path : `${entry.key}/${path}`)

@@ -1,5 +1,4 @@
-import type {BackupEvidence, BackupHistory} from '../domain/archive/backup.ts'
-import {describeBackup} from '../domain/archive/backup.ts'
+import type {BackupHistory} from '../domain/archive/backup.ts'
 import {archiveGaps, chainFrom} from '../domain/archive/chain.ts'
 import {
 	type BackupSurroundings,
@@ -16,9 +15,12 @@ import {
 	tablespacePresent,
 	versionNotInstalled,
 } from '../domain/archive/findings.ts'
+import {forkFindings} from '../domain/archive/forks.ts'
 import type {Inventory, ReadSegment, SegmentHead} from '../domain/archive/inventory.ts'
 import {takeInventory} from '../domain/archive/inventory.ts'
-import type {SegmentEntry} from '../domain/archive/listing.ts'
+import {type SegmentEntry, shownKey} from '../domain/archive/listing.ts'
+import {brokenNeed} from '../domain/archive/record.ts'
+import {silenceFinding} from '../domain/archive/silence.ts'
 import type {
 	ArchivedSegment,
 	BaseBackup,
@@ -27,16 +29,26 @@ import type {
 	Finding,
 	Severity,
 	Survey,
+	TimelineSummary,
 } from '../domain/archive/survey.ts'
 import {knownHistories, type ReadHistory, summarizeTimelines, timelineFindings} from '../domain/archive/timelines.ts'
 import {ArchiveUnreachableError, LayoutUnrecognizedError, WaldumpVersionMismatchError} from '../domain/errors.ts'
 import {formatInstant} from '../domain/time.ts'
 import {formatLsn} from '../domain/wal/lsn.ts'
-import {longPageHeaderBytes, readSegmentHeader} from '../domain/wal/segment.ts'
-import {parseTimelineHex, parseTimelineHistory} from '../domain/wal/timeline.ts'
+import {longPageHeaderBytes, readSegmentHeader, segmentFileName, segmentNumberOf} from '../domain/wal/segment.ts'
+import {forkOf, parseTimelineHex, parseTimelineHistory} from '../domain/wal/timeline.ts'
 import type {ArchiveStore, Codecs, OpenedArchive, World} from '../ports.ts'
 import {mapConcurrently} from './concurrently.ts'
-import {nameBackups, readBackup, readBackupHistories} from './survey-backups.ts'
+import {
+	type EndInWal,
+	type NamedBackup,
+	nameBackups,
+	type ReadBackup,
+	readBackup,
+	readBackupHistories,
+	readRecords,
+} from './survey-backups.ts'
+import {tellCopiesApart} from './survey-copies.ts'
 import {type ListedStore, listSource, readText, type SourceRequest} from './survey-source.ts'
 import {backupEndInWal, createTimeReader, type WalAccess} from './survey-times.ts'
 
@@ -81,10 +93,13 @@ export async function surveyArchive(
 ): Promise<OpenedArchive> {
 	const source = await listSource(world, request, objectCount => onProgress({phase: 'listing', objectCount}), signal)
 	const {wal} = source
+	const records = await readRecords(world.codecs, [...new Set([wal, ...source.backups])], signal)
 	const readHistoryFiles = await readHistories(world.codecs, wal, signal)
 	const histories = knownHistories(readHistoryFiles)
-	const read = await readSegments(world.codecs, wal, onProgress, signal)
-	const inventory = takeInventory(read, histories)
+	const heads = await readSegments(world.codecs, wal, onProgress, signal)
+	const read = await tellCopiesApart(world.codecs, wal.store, heads, signal)
+	const surveyedAt = world.now()
+	const inventory = takeInventory(read, histories, surveyedAt)
 	if (inventory === undefined) throw nothingReadable(wal, read)
 	const cluster = knownCluster(inventory)
 	const timelines = summarizeTimelines(inventory.segments, readHistoryFiles, histories)
@@ -99,7 +114,7 @@ export async function surveyArchive(
 	const access: WalAccess = {world, store: wal.store, cluster, signal}
 
 	const backups = await surveyBackups(
-		source.backups,
+		nameBackups(source.backups, records),
 		wal,
 		archive,
 		isInstalled ? access : undefined,
@@ -110,12 +125,20 @@ export async function surveyArchive(
 	const coverage = await surveyCoverage(backups.backups, archive, isInstalled ? access : undefined, onProgress)
 
 	const walFindings = [...inventory.findings, ...archiveGaps(archive, archive.histories, inventory.damaged)]
+	const silence = silenceFinding(coverage, cluster.walSegmentBytes, surveyedAt)
 	const findings = [
 		...(isInstalled ? [] : [versionNotInstalled(cluster, installedMajors)]),
 		...easeBeforeBackups(walFindings, backups.backups, cluster.walSegmentBytes),
 		...timelineFindings(timelines, readHistoryFiles, histories),
-		...partialFindings(wal.listing.partials, inventory.segments),
+		...forkFindings({
+			timelines,
+			walSegmentBytes: cluster.walSegmentBytes,
+			partials: new Set(wal.listing.partials.map(({name}) => name)),
+			damaged: inventory.damaged,
+		}),
+		...partialFindings(wal.listing.partials, inventory.segments, timelines, cluster.walSegmentBytes),
 		...backups.findings,
+		...(silence === undefined ? [] : [silence]),
 	]
 	const survey: Survey = {
 		location: source.location,
@@ -127,7 +150,7 @@ export async function surveyArchive(
 		coverage,
 		findings: findings.toSorted((a, b) => severityRank[a.severity] - severityRank[b.severity]),
 		segments: inventory.segments,
-		surveyedAt: world.now(),
+		surveyedAt,
 	}
 	return {store: wal.store, survey, storeOf: backup => backups.stores.get(backup.id) ?? wal.store}
 }
@@ -248,7 +271,7 @@ function nothingReadable({store, listing}: ListedStore, read: readonly ReadSegme
 		)
 	}
 	return new LayoutUnrecognizedError(
-		`${store.location} holds ${read.length} files that are named like WAL segments, and none of them begins with a WAL page (the first is ${first.entry.key})`,
+		`${store.location} holds ${read.length} files that are named like WAL segments, and none of them begins with a WAL page (the first is ${shownKey(first.entry.key)})`,
 		[
 			'check what archive_command writes: WAL that it encrypts must be decrypted into another folder first',
 			'name the folder that holds the real archive',
@@ -268,16 +291,31 @@ function knownCluster({identity, segments}: Inventory): ClusterIdentity {
 	)
 }
 
-function partialFindings(partials: readonly SegmentEntry[], segments: readonly ArchivedSegment[]): readonly Finding[] {
+function partialFindings(
+	partials: readonly SegmentEntry[],
+	segments: readonly ArchivedSegment[],
+	timelines: readonly TimelineSummary[],
+	walSegmentBytes: number,
+): readonly Finding[] {
 	const whole = new Set(segments.map(({name}) => name))
+	const forks = new Set(
+		timelines.flatMap(({history}) => {
+			const fork = forkOf(history)
+			if (fork === undefined) return []
+			const number = segmentNumberOf(fork.switchLsn, walSegmentBytes)
+			return [segmentFileName({timeline: fork.parent, number}, walSegmentBytes)]
+		}),
+	)
 	return [...new Set(partials.map(({name}) => name))].sort().flatMap(name => {
 		const timeline = parseTimelineHex(name.slice(0, 8))
-		return timeline === undefined ? [] : [partialPresent({timeline, name, wholeExists: whole.has(name)})]
+		return timeline === undefined
+			? []
+			: [partialPresent({timeline, name, wholeExists: whole.has(name), atFork: forks.has(name)})]
 	})
 }
 
 async function surveyBackups(
-	stores: readonly ListedStore[],
+	named: readonly NamedBackup[],
 	wal: ListedStore,
 	archive: BackupSurroundings,
 	access: WalAccess | undefined,
@@ -289,29 +327,31 @@ async function surveyBackups(
 	readonly findings: readonly Finding[]
 	readonly stores: ReadonlyMap<string, ArchiveStore>
 }> {
-	const named = nameBackups(stores)
 	const recorded = await readBackupHistories(codecs, wal, signal)
 	const findings: Finding[] = []
 	const backups: BaseBackup[] = []
 	const refused: {readonly id: string; readonly why: string}[] = []
+	const endInWal: EndInWal = async (startLsn, timeline) => {
+		const history = archive.histories.find(candidate => candidate.timeline === timeline)
+		return access === undefined || history === undefined
+			? undefined
+			: backupEndInWal(access, chainFrom(archive, history, startLsn), startLsn)
+	}
 	for (const [doneCount, backup] of named.entries()) {
 		onProgress({phase: 'backups', doneCount, totalCount: named.length})
-		const evidence = await readBackup(
-			codecs,
-			backup,
-			recorded,
-			async (startLsn, timeline) => {
-				const history = archive.histories.find(candidate => candidate.timeline === timeline)
-				return access === undefined || history === undefined
-					? undefined
-					: backupEndInWal(access, chainFrom(archive, history, startLsn), startLsn)
-			},
-			signal,
-		)
-		const judged = judgeEvidence(evidence, archive)
+		const read = await readBackup(codecs, backup, named, recorded, endInWal, archive.cluster.postgresMajor, signal)
+		const judged = judgeReading(backup.id, read, archive)
 		if (judged.backup !== undefined) backups.push(judged.backup)
 		if (judged.why !== undefined) refused.push({id: backup.id, why: judged.why})
 		findings.push(...judged.findings)
+	}
+	const whole = new Map(backups.map(backup => [backup.id, backup]))
+	for (const [index, backup] of backups.entries()) {
+		const broken = backup.whyNot === undefined ? brokenNeed(backup, whole) : undefined
+		if (broken === undefined) continue
+		backups[index] = {...backup, whyNot: broken}
+		refused.push({id: backup.id, why: broken})
+		findings.push(backupIncomplete(backup.id, broken))
 	}
 	backups.sort((a, b) => (a.startLsn < b.startLsn ? -1 : a.startLsn > b.startLsn ? 1 : a.timeline - b.timeline))
 	if (!backups.some(backup => backup.whyNot === undefined)) {
@@ -323,7 +363,7 @@ async function surveyBackups(
 	return {backups, findings, stores: new Map(named.map(({id, store}) => [id, store]))}
 }
 
-interface EvidenceJudgement {
+interface BackupJudgement {
 	/** undefined for one that cannot be listed, since nothing tells where it begins. */
 	readonly backup: BaseBackup | undefined
 	/** Why no recovery can start from it; undefined when one can. */
@@ -331,9 +371,8 @@ interface EvidenceJudgement {
 	readonly findings: readonly Finding[]
 }
 
-function judgeEvidence(evidence: BackupEvidence, archive: BackupSurroundings): EvidenceJudgement {
-	const reading = describeBackup(evidence, archive.cluster.postgresMajor)
-	if (!reading.ok) return {backup: undefined, why: reading.why, findings: [backupIncomplete(evidence.id, reading.why)]}
+function judgeReading(id: string, {reading, tablespaces}: ReadBackup, archive: BackupSurroundings): BackupJudgement {
+	if (!reading.ok) return {backup: undefined, why: reading.why, findings: [backupIncomplete(id, reading.why)]}
 	const {backup, finding} = judgeBackup(reading.backup, archive)
 	return {
 		backup,
@@ -341,7 +380,7 @@ function judgeEvidence(evidence: BackupEvidence, archive: BackupSurroundings): E
 		findings: [
 			...(reading.incomplete && backup.whyNot !== undefined ? [backupIncomplete(backup.id, backup.whyNot)] : []),
 			...(finding === undefined ? [] : [finding]),
-			...(backup.tablespaces.length > 0 ? [tablespacePresent(backup)] : []),
+			...(tablespaces.length > 0 ? [tablespacePresent(backup)] : []),
 		],
 	}
 }

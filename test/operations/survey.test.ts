@@ -85,7 +85,8 @@ describe('an undamaged archive', () => {
 
 	test('with a promoted timeline can be recovered along both', async () => {
 		const survey = await surveyOf(promoted())
-		expect(survey.findings).toEqual([])
+		// The old primary wrote on after the promotion.
+		expect(codesOf(survey)).toEqual(['timeline-abandoned info'])
 		expect(survey.coverage.map(({timeline, toLsn}) => [timeline, toLsn])).toEqual([
 			[1, 0x700000n],
 			[2, 0x800000n],
@@ -199,10 +200,19 @@ describe('damage alone is found with its own code', () => {
 			undamaged().put(`${keyOf(1, 4)}.gz`, gzipSync(allBytes(segmentContent({number: 4})))),
 			['segment-duplicate warning'],
 		],
+		[
+			'one is stored twice, and not the same',
+			undamaged().put(`${keyOf(1, 4)}.gz`, gzipSync(noisy)),
+			['segment-duplicate error'],
+		],
 		['one is stored in two folders', undamaged().segment(4, {folder: 'copy'}), ['segment-duplicate warning']],
 		['a history file is missing', promoted().remove('archive/00000002.history'), ['history-missing error']],
 		['a history file is garbage', promoted().put('archive/00000002.history', '\0\0\0'), ['history-missing error']],
-		['the fork segment is missing on the child', promoted().remove(keyOf(2, 4)), ['archive-gap error']],
+		[
+			'the fork segment is missing on the child',
+			promoted().remove(keyOf(2, 4)),
+			['archive-gap error', 'timeline-abandoned info'],
+		],
 		[
 			'a partial segment lies there',
 			undamaged().put(`${keyOf(1, 7)}.partial`, segmentContent({number: 7})),
@@ -422,7 +432,7 @@ describe('what is no archive', () => {
 		[
 			'a pgBackRest repository',
 			new ArchiveBuilder().put('archive/main/archive.info', 'x'),
-			'looks like a repository of pgBackRest',
+			'is a repository (pgbackrest), and there is no WAL segment in it',
 		],
 		['only history files', new ArchiveBuilder().history(2, [[1, '0/4EF1A0']]), 'it holds timeline history files'],
 		[
@@ -447,12 +457,12 @@ describe('what is no archive', () => {
 	test('WAL that is all packed with something else', async () => {
 		const archive = new ArchiveBuilder()
 		for (const number of [1, 2])
-			archive.put(`${segmentName(1, number)}.lz4`, new Uint8Array([0x04, 0x22, 0x4d, 0x18, 0, 0]))
+			archive.put(`${segmentName(1, number)}.br`, new Uint8Array([0x8b, 0x03, 0x80, 0x01, 0x02, 0x03]))
 		const error = await surveyOf(archive).catch((reason: unknown) => reason)
 		expect(error).toBeInstanceOf(ArchiveUnreachableError)
 		expect(error).toMatchObject({
-			message: expect.stringContaining('is packed with lz4'),
-			whatToDo: expect.arrayContaining([expect.stringContaining('lz4 -d')]),
+			message: expect.stringContaining('is packed with brotli'),
+			whatToDo: expect.arrayContaining([expect.stringContaining('brotli -d')]),
 		})
 	})
 })
@@ -572,7 +582,9 @@ test('survey --json has the documented fields', async () => {
 		backups: [
 			{
 				id: 'nightly',
+				format: 'plain',
 				kind: 'full',
+				needs: [],
 				timeline: 1,
 				startLsn: '0/200028',
 				stopLsn: '0/200100',
@@ -606,7 +618,18 @@ test('survey --json has the documented fields', async () => {
 				toAt: '2026-11-22T07:59:59.999999Z',
 			},
 		],
-		findings: [],
+		findings: [
+			{
+				code: 'timeline-abandoned',
+				severity: 'info',
+				timeline: 1,
+				segment: segmentName(1, 5),
+				count: 1,
+				backup: null,
+				message: expect.stringContaining('after timeline 2 left it at 0/4EF1A0'),
+				whatToDo: expect.any(Array),
+			},
+		],
 		segmentCount: 9,
 		surveyedAt: '2026-11-22T08:00:00.000000Z',
 	})

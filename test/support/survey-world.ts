@@ -1,5 +1,5 @@
 import {createCodecs} from '../../src/adapters/codec/codecs.ts'
-import {plainLayout} from '../../src/adapters/layout/plain.ts'
+import {allLayouts} from '../../src/adapters/layout/layouts.ts'
 import {findInstallations} from '../../src/adapters/postgres/programs.ts'
 import {createWalReader} from '../../src/adapters/postgres/waldump.ts'
 import {createLocalStore} from '../../src/adapters/store/local.ts'
@@ -36,7 +36,7 @@ export function builtWorld(
 			if (store === undefined) throw new Error(`no store at ${location} was expected`)
 			return store
 		},
-		layouts: [plainLayout],
+		layouts: allLayouts,
 		codecs: createCodecs(),
 		wal: builtWal(majors, commits, dumped),
 	}
@@ -75,7 +75,7 @@ export function localWorld(): SurveyWorld {
 	return {
 		now: () => instantOfMs(Date.now()),
 		openStore: createLocalStore,
-		layouts: [plainLayout],
+		layouts: allLayouts,
 		codecs,
 		wal: createWalReader({codecs, installations: () => findInstallations({env: process.env})}),
 	}

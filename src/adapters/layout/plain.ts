@@ -1,37 +1,27 @@
-import {splitCodecSuffix} from '../../domain/archive/codec.ts'
-import type {
-	ArchiveEntry,
-	BackupEntry,
-	HistoryEntry,
-	SegmentEntry,
-	SortedListing,
-} from '../../domain/archive/listing.ts'
-import {parseTimelineHex} from '../../domain/wal/timeline.ts'
+import type {BackupEntry, SortedListing} from '../../domain/archive/listing.ts'
 import type {RepositoryLayout, StoredObject} from '../../ports.ts'
+import {isInside, joinKey, readWalName, splitKey, WalListing, type WalName} from './names.ts'
 
 /**
  * What `archive_command = 'cp %p /archive/%f'` and `pg_basebackup` leave, packed or not: the folder of the WAL, or one that holds WAL and
  * base backups in sub-folders of any names.
  */
-export const plainLayout: RepositoryLayout = {name: 'plain', sort: () => createPlainSorter()}
+export const plainLayout: RepositoryLayout = {
+	name: 'plain',
+	sort() {
+		const {add, sorted} = createPlainSorter()
+		// Anything may be one: it is the layout of last resort.
+		return {add, archives: () => [{name: '', isFormer: false, listing: sorted(), recorded: async () => []}]}
+	},
+}
 
 /** Beyond so many files, the names in one folder are no longer remembered, only counted: no cluster has as many, a folder of unrelated things may. */
 const mostNamedFiles = 200_000
 const mostExamples = 5
 
-const segmentPattern = /^[0-9A-F]{24}$/
-const partialPattern = /^([0-9A-F]{24})\.partial$/
-const backupHistoryPattern = /^[0-9A-F]{24}\.[0-9A-F]{8}\.backup$/
-const historyPattern = /^([0-9A-F]{8})\.history$/
 const tarPattern = /^base\.tar(?:\.(?:gz|lz4|zst))?$/
 const tarMemberPattern = /^(?:base|pg_wal|\d+)\.tar(?:\.(?:gz|lz4|zst))?$/
 const tablespacePattern = /^\d+$/
-
-const otherTools: readonly (readonly [RegExp, string])[] = [
-	[/(?:^|\/)archive\.info(?:\.copy)?$/, 'pgBackRest'],
-	[/(?:^|\/)(?:[^/]+-)?xlog\.db$/, 'Barman'],
-	[/(?:^|\/)(?:wal_005|basebackups_005)\//, 'WAL-G'],
-]
 
 /** The objects of one folder that are no WAL. */
 interface Folder {
@@ -41,30 +31,17 @@ interface Folder {
 	bytes: number
 }
 
-interface WalEntry {
-	readonly folder: string
-	put(into: SortedWal): void
-}
-
-interface SortedWal {
-	readonly segments: SegmentEntry[]
-	readonly partials: SegmentEntry[]
-	readonly histories: HistoryEntry[]
-	readonly backupHistories: ArchiveEntry[]
-}
-
-function createPlainSorter() {
+/** Sorts objects by the folders they lie in; for a tool's layout too, where it keeps data directories as they are. */
+export function createPlainSorter() {
 	const folders = new Map<string, Folder>()
-	const wal: WalEntry[] = []
+	const wal: {readonly folder: string; readonly named: WalName}[] = []
 	let objectCount = 0
-	let resembles: string | undefined
 
 	function add(object: StoredObject): void {
 		objectCount += 1
-		resembles ??= otherTools.find(([pattern]) => pattern.test(object.key))?.[1]
 		const {folder, name} = splitKey(object.key)
-		const entry = object.linksTo === undefined ? walEntry(folder, name, object) : undefined
-		if (entry !== undefined) wal.push(entry)
+		const named = object.linksTo === undefined ? readWalName(name, object) : undefined
+		if (named !== undefined) wal.push({folder, named})
 		else remember(folders, folder, name, object)
 	}
 
@@ -76,12 +53,12 @@ function createPlainSorter() {
 		}
 		const outside = [...folders].filter(([folder]) => rootOf(folder, roots) === undefined)
 		const tars = outside.filter(([, {files}]) => [...files.keys()].some(name => tarPattern.test(name)))
-		const sortedWal: SortedWal = {segments: [], partials: [], histories: [], backupHistories: []}
-		for (const entry of wal) {
-			const root = rootOf(entry.folder, roots)
+		const outsideWal = new WalListing()
+		for (const {folder, named} of wal) {
+			const root = rootOf(folder, roots)
 			// What lies in a base backup is part of it, its pg_wal too. A server's directory may hold its archive, though not in pg_wal.
-			if (root === undefined || (roots.get(root) === 'server' && !isInside(entry.folder, joinKey(root, 'pg_wal'))))
-				entry.put(sortedWal)
+			if (root === undefined || (roots.get(root) === 'server' && !isInside(folder, joinKey(root, 'pg_wal'))))
+				outsideWal.add(named)
 		}
 		const otherExamples: string[] = []
 		for (const [folder, {files}] of outside) {
@@ -94,27 +71,14 @@ function createPlainSorter() {
 			kind === 'server' ? [] : [dataDirectory(folders, root)],
 		)
 		return {
-			...sortedWal,
+			...outsideWal.listing(objectCount),
 			backups: [...dataDirectories, ...tars.map(([root, folder]) => tarBackup(root, folder))].sort(byKey),
 			serverDirectories: [...roots].flatMap(([root, kind]) => (kind === 'server' ? [root] : [])).sort(),
-			objectCount,
 			otherExamples,
-			resembles,
 		}
 	}
 
 	return {add, sorted}
-}
-
-function walEntry(folder: string, name: string, object: StoredObject): WalEntry | undefined {
-	const stem = splitCodecSuffix(name).name
-	const stored = {key: object.key, storedBytes: object.bytes, modifiedAt: object.modifiedAt}
-	if (segmentPattern.test(stem)) return {folder, put: into => into.segments.push({...stored, name: stem})}
-	const partial = partialPattern.exec(stem)?.[1]
-	if (partial !== undefined) return {folder, put: into => into.partials.push({...stored, name: partial})}
-	if (backupHistoryPattern.test(stem)) return {folder, put: into => into.backupHistories.push(stored)}
-	const timeline = parseTimelineHex(historyPattern.exec(stem)?.[1] ?? '')
-	return timeline === undefined ? undefined : {folder, put: into => into.histories.push({...stored, timeline})}
 }
 
 function remember(folders: Map<string, Folder>, path: string, name: string, object: StoredObject): void {
@@ -178,19 +142,6 @@ function rootOf(folder: string, roots: ReadonlyMap<string, unknown>): string | u
 		if (roots.has(path)) return path
 		if (path === '') return undefined
 	}
-}
-
-function isInside(folder: string, root: string): boolean {
-	return root === '' || folder === root || folder.startsWith(`${root}/`)
-}
-
-function splitKey(key: string): {readonly folder: string; readonly name: string} {
-	const slash = key.lastIndexOf('/')
-	return {folder: key.slice(0, Math.max(slash, 0)), name: key.slice(slash + 1)}
-}
-
-function joinKey(folder: string, name: string): string {
-	return folder === '' ? name : `${folder}/${name}`
 }
 
 function byKey(a: BackupEntry, b: BackupEntry): number {

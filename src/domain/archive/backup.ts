@@ -269,7 +269,9 @@ export function describeBackup(evidence: BackupEvidence, archiveMajor: number): 
 		incomplete: incomplete !== undefined,
 		backup: {
 			id: evidence.id,
+			format: entry.format,
 			kind,
+			needs: [],
 			timeline,
 			startLsn,
 			stopLsn,

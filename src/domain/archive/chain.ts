@@ -90,6 +90,14 @@ export function chainFrom({segments, cluster}: SegmentSource, history: TimelineH
 	}
 }
 
+/** Every segment on the way to the history's timeline, in order, whatever is missing between them. */
+export function segmentsOnPath(
+	{segments, cluster}: SegmentSource,
+	history: TimelineHistory,
+): readonly ArchivedSegment[] {
+	return [...placesOnPath(segments, pathParts(history, cluster.walSegmentBytes))]
+}
+
 /** The first segment on the way whose number is not below this one. */
 function firstOnPath(
 	segments: readonly ArchivedSegment[],

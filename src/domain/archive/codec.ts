@@ -17,12 +17,31 @@ const magics: readonly (readonly [Codec, readonly number[]])[] = [
 	['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
 ]
 
+const unknownSuffixes: ReadonlyMap<string, string> = new Map([
+	['.br', 'brotli'],
+	['.lzma', 'lzma'],
+	['.lzo', 'lzo'],
+	['.snappy', 'snappy'],
+])
+
 /** A file name parted from the suffix that says how it is packed; `none` where it has no such suffix. */
 export function splitCodecSuffix(name: string): {readonly name: string; readonly codec: Codec} {
 	const dot = name.lastIndexOf('.')
-	const codec = dot === -1 ? undefined : suffixes.get(name.slice(dot))
-	return codec === undefined ? {name, codec: 'none'} : {name: name.slice(0, dot), codec}
+	const suffix = dot === -1 ? '' : name.slice(dot)
+	const codec = suffixes.get(suffix)
+	if (codec !== undefined) return {name: name.slice(0, dot), codec}
+	return {name: unknownSuffixes.has(suffix) ? name.slice(0, dot) : name, codec: 'none'}
 }
+
+/** A packing that archives are met with and that lastgood does not unpack: by the suffix, or by the first bytes where they tell. */
+export function unknownCodec(key: string, firstBytes: Uint8Array): string | undefined {
+	if (snappyMagic.every((byte, index) => firstBytes[index] === byte)) return 'snappy'
+	// A plain file with such a name is no less plain.
+	if (firstBytes[1] === 0xd1) return undefined
+	return unknownSuffixes.get(key.slice(key.lastIndexOf('.')))
+}
+
+const snappyMagic = [0xff, 0x06, 0x00, 0x00, 0x73, 0x4e, 0x61, 0x50]
 
 /**
  * How bytes are packed, told from the first of them. They decide, not the suffix: an archive_command of `gzip < %p > archive/%f`

@@ -1,7 +1,10 @@
+import type {UtcInstant} from '../time.ts'
+import {formatInstant} from '../time.ts'
 import type {Lsn} from '../wal/lsn.ts'
 import {formatLsn} from '../wal/lsn.ts'
 import type {TimelineId} from '../wal/timeline.ts'
 import {historyFileName} from '../wal/timeline.ts'
+import {shownKey} from './listing.ts'
 import type {BaseBackup, ClusterIdentity, Finding, Severity} from './survey.ts'
 
 /** Segments of one timeline that stand next to each other and have the same thing wrong with them. */
@@ -99,8 +102,8 @@ export function segmentForeign(foreign: {
 }): Finding {
 	const what =
 		foreign.count === 1
-			? `${foreign.firstKey} is WAL`
-			: `${foreign.count} segments, the first is ${foreign.firstKey}, are WAL`
+			? `${shownKey(foreign.firstKey)} is WAL`
+			: `${foreign.count} segments, the first is ${shownKey(foreign.firstKey)}, are WAL`
 	return {
 		code: 'segment-foreign',
 		severity: 'error',
@@ -120,20 +123,24 @@ export function segmentDuplicate(duplicate: {
 	readonly name: string
 	readonly keys: readonly string[]
 	readonly used: string
-	readonly severity: Severity
+	readonly contents: 'same' | 'different' | 'unknown'
 }): Finding {
 	return {
 		code: 'segment-duplicate',
-		severity: duplicate.severity,
+		severity: duplicate.contents === 'different' ? 'error' : 'warning',
 		timeline: duplicate.timeline,
 		segment: duplicate.name,
 		count: duplicate.keys.length,
-		message: `WAL segment ${duplicate.name} is stored ${duplicate.keys.length} times (${duplicate.keys.join(', ')}); ${duplicate.used} is read`,
+		message: `WAL segment ${duplicate.name} is stored ${duplicate.keys.length} times${contentsText[duplicate.contents]} (${duplicate.keys.map(shownKey).join(', ')}); ${shownKey(duplicate.used)} is read`,
 		whatToDo: [
-			`compare them once unpacked (sha256sum): if they differ, find out which the server wrote, and move the other away`,
+			duplicate.contents === 'same'
+				? 'nothing for this recovery: they hold the same; later find out why it is there twice'
+				: `find out which of them the server wrote (pg_waldump and sha256sum tell them apart), and move the other away`,
 		],
 	}
 }
+
+const contentsText = {same: ' with the same content', different: ' with different content', unknown: ''} as const
 
 /** Segments of a timeline whose history file is not in the archive, or cannot be read. */
 export function historyMissing(missing: {
@@ -183,25 +190,40 @@ export function timelineOrphan(orphan: {
 	}
 }
 
-/** The partial segment of a timeline's end. */
+/** A partial segment: the last of an old timeline, or the newest that a receiver (pg_receivewal, Barman) was writing. */
 export function partialPresent(partial: {
 	readonly timeline: TimelineId
 	readonly name: string
 	readonly wholeExists: boolean
+	/** Whether another timeline begins in it. */
+	readonly atFork: boolean
 }): Finding {
+	const {timeline, name, wholeExists, atFork} = partial
 	return {
 		code: 'partial-present',
-		severity: partial.wholeExists ? 'info' : 'warning',
-		timeline: partial.timeline,
-		segment: partial.name,
-		message: partial.wholeExists
-			? `${partial.name}.partial lies beside the whole segment of that name`
-			: `${partial.name}.partial holds the last WAL of timeline ${partial.timeline}, up to the promotion of another server; recovery never reads a .partial file`,
-		whatToDo: partial.wholeExists
+		severity: wholeExists ? 'info' : 'warning',
+		timeline,
+		segment: name,
+		message: wholeExists
+			? `${name}.partial lies beside the whole segment of that name`
+			: `${name}.partial holds ${
+					atFork
+						? `the last WAL of timeline ${timeline}, up to the promotion of another server`
+						: `the newest WAL of timeline ${timeline}, as far as it had been received`
+				}; recovery never reads a .partial file`,
+		whatToDo: wholeExists
 			? ['nothing: the whole segment is read']
-			: [
-					`if transactions at the very end of timeline ${partial.timeline} matter, read them from a copy of it named ${partial.name}`,
-				],
+			: [`if transactions at the very end of timeline ${timeline} matter, read them from a copy of it named ${name}`],
+	}
+}
+
+/** The newest segment, not whole and stored a moment ago. */
+export function tailPending(run: SegmentRun, storedAt: UtcInstant): Finding {
+	return {
+		...ofRun('tail-pending', run),
+		severity: 'info',
+		message: `WAL segment ${run.first} ${run.detail}; it is the newest and was stored at ${formatInstant(storedAt)}: it is not there yet, rather than lost`,
+		whatToDo: ['survey again in a minute: it may still be on its way into the archive'],
 	}
 }
 

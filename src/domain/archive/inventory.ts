@@ -1,3 +1,5 @@
+import type {UtcInstant} from '../time.ts'
+import {msBetween} from '../time.ts'
 import type {SegmentHeader, SegmentHeaderReading, SegmentNumber, SegmentRef} from '../wal/segment.ts'
 import {
 	parseSegmentFileName,
@@ -17,8 +19,9 @@ import {
 	segmentRecycled,
 	segmentTruncated,
 	segmentUnreadable,
+	tailPending,
 } from './findings.ts'
-import type {SegmentEntry} from './listing.ts'
+import {type SegmentEntry, shownKey} from './listing.ts'
 import type {ArchivedSegment, ClusterIdentity, Codec, Finding} from './survey.ts'
 
 /** The first bytes of a segment's content, or why there are none. */
@@ -68,10 +71,12 @@ interface Copy {
 /**
  * Says of each segment whether it is what its name says. Undefined when none has a WAL page header: then nothing tells whose WAL it is.
  * `histories` holds the timelines that are known, for the pages before a fork carry the parent's number.
+ * `takenAt` tells a newest segment that is still on its way from one that was cut off long ago.
  */
 export function takeInventory(
 	read: readonly ReadSegment[],
 	histories: ReadonlyMap<TimelineId, TimelineHistory>,
+	takenAt?: UtcInstant,
 ): Inventory | undefined {
 	const readings = read.map(segment => ({...segment, header: headerOf(segment.head)}))
 	const identity = majorityOf(
@@ -127,7 +132,13 @@ export function takeInventory(
 		else {
 			damaged.push(ref)
 			if (used.verdict.kind !== 'segment-foreign')
-				damages.push({ref, name: used.entry.name, kind: used.verdict.kind, detail: used.verdict.detail})
+				damages.push({
+					ref,
+					name: used.entry.name,
+					kind: used.verdict.kind,
+					detail: used.verdict.detail,
+					storedAt: used.entry.modifiedAt,
+				})
 		}
 		if (others.length > 0) {
 			findings.push(
@@ -136,7 +147,7 @@ export function takeInventory(
 					name: used.entry.name,
 					keys: copies.map(copy => copy.entry.key).sort(compareText),
 					used: used.entry.key,
-					severity: 'warning',
+					contents: contentsOf(copies),
 				}),
 			)
 		}
@@ -148,15 +159,21 @@ export function takeInventory(
 				first: entry.name,
 				last: entry.name,
 				count: 1,
-				detail: `at ${entry.key} ${verdict.detail}`,
+				detail: `at ${shownKey(entry.key)} ${verdict.detail}`,
 			}
 			const finding = damageFinding(verdict.kind, run, segmentStartLsn(ref.number, identity.walSegmentBytes), false)
 			findings.push({...finding, severity: used.verdict.kind === 'valid' ? 'warning' : finding.severity})
 		}
 	}
 	const lastNumbers = new Map<TimelineId, SegmentNumber>(places.map(({ref}) => [ref.timeline, ref.number]))
-	findings.push(...damageFindings(damages, identity.walSegmentBytes, lastNumbers))
+	findings.push(...damageFindings(damages, identity.walSegmentBytes, lastNumbers, takenAt))
 	return {identity, segments, damaged, findings}
+}
+
+function contentsOf(copies: readonly Copy[]): 'same' | 'different' | 'unknown' {
+	const known = new Set(copies.map(copy => copy.entry.contentId))
+	if (known.has(undefined)) return known.size > 2 ? 'different' : 'unknown'
+	return known.size > 1 ? 'different' : 'same'
 }
 
 function headerOf(head: SegmentHead): SegmentHeaderReading {
@@ -270,13 +287,18 @@ interface Damage {
 	readonly name: string
 	readonly kind: DamageKind
 	readonly detail: string
+	readonly storedAt: UtcInstant
 }
+
+/** A segment of any size is copied in less. */
+const onItsWayMs = 10 * 60_000
 
 /** One finding for each run of neighbours with the same damage: a folder of ten thousand spoilt segments is one sentence. */
 function damageFindings(
 	damages: readonly Damage[],
 	walSegmentBytes: number,
 	lastNumbers: ReadonlyMap<TimelineId, SegmentNumber>,
+	takenAt: UtcInstant | undefined,
 ): Finding[] {
 	const findings: Finding[] = []
 	for (let from = 0; from < damages.length; ) {
@@ -287,13 +309,13 @@ function damageFindings(
 		if (first !== undefined && last !== undefined) {
 			const {timeline, number} = first.ref
 			const run = {timeline, first: first.name, last: last.name, count: to - from, detail: first.detail}
+			const isTail = to - from === 1 && lastNumbers.get(timeline) === number
+			const ageMs = takenAt === undefined ? undefined : msBetween(first.storedAt, takenAt)
+			const isOnItsWay = isTail && first.kind !== 'segment-name-mismatch' && ageMs !== undefined && ageMs < onItsWayMs
 			findings.push(
-				damageFinding(
-					first.kind,
-					run,
-					segmentStartLsn(number, walSegmentBytes),
-					to - from === 1 && lastNumbers.get(timeline) === number,
-				),
+				isOnItsWay
+					? tailPending(run, first.storedAt)
+					: damageFinding(first.kind, run, segmentStartLsn(number, walSegmentBytes), isTail),
 			)
 		}
 		from = to

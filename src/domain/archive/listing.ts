@@ -12,6 +12,8 @@ export interface ArchiveEntry {
 export interface SegmentEntry extends ArchiveEntry {
 	/** The 24-digit name, without suffixes. */
 	readonly name: string
+	/** The same for copies that hold the same WAL, another for those that do not; undefined where that is not known. */
+	readonly contentId?: string
 }
 
 /** An object named like a timeline history file. */
@@ -48,6 +50,18 @@ export interface SortedListing {
 	readonly objectCount: number
 	/** Keys of a few objects that are none of these, to tell an operator what was found instead. */
 	readonly otherExamples: readonly string[]
-	/** A backup tool whose repository this looks like, though this layout cannot read it. */
-	readonly resembles: string | undefined
+}
+
+/** The objects of one archive. A tool's repository can hold several, each under the tool's own name for it. */
+export interface SortedArchive {
+	/** Empty where the layout has no names for archives. */
+	readonly name: string
+	/** It belongs to a cluster that another one has replaced under the same name: read only when it is named. */
+	readonly isFormer: boolean
+	readonly listing: SortedListing
+}
+
+/** A key or path as messages show it: quoted where it holds a line break or another control character, which could forge a line of its own. */
+export function shownKey(key: string): string {
+	return /[\p{Cc}\p{Cf}\u2028\u2029]/u.test(key) ? JSON.stringify(key) : key
 }

@@ -64,6 +64,8 @@ function backupToJson(backup: BaseBackup) {
 	return {
 		id: backup.id,
 		kind: backup.kind,
+		format: backup.format,
+		needs: backup.needs,
 		timeline: backup.timeline,
 		startLsn: formatLsn(backup.startLsn),
 		stopLsn: lsnText(backup.stopLsn),

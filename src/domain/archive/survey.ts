@@ -22,11 +22,17 @@ export interface ArchivedSegment {
 
 export type BackupKind = 'full' | 'differential' | 'incremental'
 
-/** A base backup in plain format, as found. */
+/** How a base backup is stored: `plain` and `tar` as pg_basebackup leaves them, the others as their tools do, which alone can put them together again. */
+export type BackupFormat = 'plain' | 'tar' | 'pgbackrest' | 'barman' | 'barman-cloud' | 'walg'
+
+/** A base backup as found. */
 export interface BaseBackup {
 	/** Folder name, or what its layout calls it; unique in the survey. */
 	readonly id: string
+	readonly format: BackupFormat
 	readonly kind: BackupKind
+	/** Base backups without which this one cannot be put together, by id; of a full one none. */
+	readonly needs: readonly string[]
 	readonly timeline: TimelineId
 	/** Redo point: the first WAL that replay needs. */
 	readonly startLsn: Lsn
@@ -103,8 +109,11 @@ export interface TimelineSummary {
 export interface Coverage {
 	readonly backup: string
 	readonly timeline: TimelineId
+	/** End of the base backup: its first consistent state. */
 	readonly fromLsn: Lsn
+	/** Time of the first commit after it; undefined where none was found, or no pg_waldump of this version is installed. */
 	readonly fromAt: UtcInstant | undefined
+	/** First byte after the last segment of the chain. */
 	readonly toLsn: Lsn
 	/** Time of the last commit that can be reached. */
 	readonly toAt: UtcInstant | undefined

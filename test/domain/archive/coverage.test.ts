@@ -42,7 +42,9 @@ function archiveOf(...places: readonly (readonly [number, number])[]): BackupSur
 function backup(changes: Partial<BaseBackup> = {}): BaseBackup {
 	return {
 		id: 'nightly',
+		format: 'plain',
 		kind: 'full',
+		needs: [],
 		timeline: 1 as TimelineId,
 		startLsn: lsn('0/200028'),
 		stopLsn: lsn('0/3000A0'),

@@ -175,6 +175,24 @@ describe('the newest segment', () => {
 			{code: 'segment-truncated', severity: 'warning', segment: segmentName(1, 6), count: 1},
 		])
 	})
+
+	test('that is short and was stored a moment ago is not there yet', () => {
+		const short = [...whole, read(6, {bytes: 8192, modifiedAt: 0n})]
+		const takenAfter = (minutes: number) => takeInventory(short, histories, instantAt(BigInt(minutes) * 60_000_000n))
+		expect(takenAfter(1)?.findings).toMatchObject([
+			{code: 'tail-pending', severity: 'info', segment: segmentName(1, 6), count: 1},
+		])
+		expect(takenAfter(30)?.findings).toMatchObject([{code: 'segment-truncated', severity: 'warning'}])
+	})
+
+	test('is another’s business: one in the middle is lost, however new', () => {
+		const taken = takeInventory(
+			[...whole.slice(0, 2), read(3, {bytes: 8192, modifiedAt: 0n}), ...whole.slice(3)],
+			histories,
+			instantAt(1n),
+		)
+		expect(taken?.findings).toMatchObject([{code: 'segment-truncated', severity: 'error'}])
+	})
 })
 
 describe('neighbours with the same damage', () => {
