@@ -1,14 +1,15 @@
 import {troubleOf} from './domain/errors.ts'
 import type {JournalEntry} from './domain/recovery/journal.ts'
 import {renderRunbook} from './domain/recovery/runbook.ts'
-import type {UtcInstant} from './domain/time.ts'
 import type {TimelineId} from './domain/wal/timeline.ts'
 import type {Effect} from './guide/effects.ts'
-import type {GuideEvent, OperatorEvent, WorldEvent} from './guide/events.ts'
+import type {OperatorEvent, WorldEvent} from './guide/events.ts'
 import {viewOf} from './guide/selectors/frame.ts'
 import {type GuideOptions, type GuideState, initialState} from './guide/state.ts'
 import {update} from './guide/update.ts'
 import type {View} from './guide/views.ts'
+import {Browsing} from './loop/browsing.ts'
+import {type Farewell, Machine, type UndatedEvent} from './loop/machine.ts'
 import {decodePath, type FindNews} from './operations/find.ts'
 import {abandonRecovery, connectCommand, findRecovery, promoteRecovery} from './operations/finish.ts'
 import {askRestored, runChecks} from './operations/inspect.ts'
@@ -17,12 +18,6 @@ import {carryOut} from './operations/restore.ts'
 import {describeSurveyProgress, surveyArchive} from './operations/survey.ts'
 import type {SourceRequest} from './operations/survey-source.ts'
 import type {OpenedArchive, World} from './ports.ts'
-
-/** How the guide was left: what to print once the terminal is as it was, and the exit code. */
-export interface Farewell {
-	readonly summary: readonly string[]
-	readonly exitCode: number
-}
 
 /** What a guided recovery is started with. */
 export interface GuidedRecovery {
@@ -34,77 +29,56 @@ export interface GuidedRecovery {
 	readonly rememberZone: (zone: string) => void
 }
 
-/** Runs the guide: feeds it events, carries out the effects it asks for, and tells a screen when there is something new. */
+/** Runs the guided recovery. */
 export class GuideLoop {
 	readonly #recovery: GuidedRecovery
-	readonly #listeners = new Set<() => void>()
-	readonly #farewell = Promise.withResolvers<Farewell>()
-	readonly #stopped = new AbortController()
-	#state: GuideState
-	#view: View | undefined
+	readonly #machine: Machine<GuideState, Effect, View>
+	readonly #browsing: Browsing
 	#opened: OpenedArchive | undefined
 	#decoding = new AbortController()
 	#restoring = new AbortController()
 
 	constructor(recovery: GuidedRecovery) {
+		const {world, guide} = recovery
 		this.#recovery = recovery
-		this.#state = initialState(recovery.guide, recovery.world.now())
+		this.#machine = new Machine({
+			world,
+			initial: initialState(guide, world.now()),
+			update,
+			viewOf,
+			carryOut: effect => this.#carryOut(effect),
+		})
+		this.#browsing = new Browsing(world, this.#machine.stopped, this.#machine.feed)
 	}
 
 	/** Resolves when the operator has left. */
 	get farewell(): Promise<Farewell> {
-		return this.#farewell.promise
+		return this.#machine.farewell
 	}
 
-	/** Begins with the survey, and keeps the clock on the screen going. */
+	/** Begins with the survey. */
 	start(): void {
-		this.#run({type: 'survey'})
-		this.#background(this.#tick())
+		this.#machine.start({type: 'survey'})
 	}
 
-	readonly subscribe = (listener: () => void): (() => void) => {
-		this.#listeners.add(listener)
-		return () => this.#listeners.delete(listener)
+	get subscribe(): (listener: () => void) => () => void {
+		return this.#machine.subscribe
 	}
 
 	/** The current frame; the same object until something has changed. */
-	readonly view = (): View => {
-		this.#view ??= viewOf(this.#state)
-		return this.#view
+	get view(): () => View {
+		return this.#machine.view
 	}
 
 	readonly dispatch = (event: OperatorEvent): void => {
 		this.#feed(event)
 	}
 
-	#feed(event: OperatorEvent | WorldEvent): void {
-		const dated: GuideEvent = {...event, at: this.#now()}
-		const {state, effects} = update(this.#state, dated)
-		if (state !== this.#state) {
-			this.#state = state
-			this.#view = undefined
-			for (const listener of this.#listeners) listener()
-		}
-		for (const effect of effects) this.#run(effect)
+	#feed(event: UndatedEvent): void {
+		this.#machine.feed(event)
 	}
 
-	#now(): UtcInstant {
-		return this.#recovery.world.now()
-	}
-
-	async #tick(): Promise<void> {
-		const {signal} = this.#stopped
-		while (!signal.aborted) {
-			await this.#recovery.world.pause(1000, signal)
-			if (!signal.aborted) this.#feed({type: 'ticked'})
-		}
-	}
-
-	#run(effect: Effect): void {
-		this.#background(this.#workOf(effect))
-	}
-
-	async #workOf(effect: Effect): Promise<void> {
+	async #carryOut(effect: Effect): Promise<void> {
 		switch (effect.type) {
 			case 'survey':
 				return await this.#survey()
@@ -135,24 +109,22 @@ export class GuideLoop {
 				return
 			case 'leave':
 				return await this.#leave(effect)
+			case 'readRecords':
+			case 'findRecord':
+			case 'findTime':
+			case 'readTimes':
+			case 'stopReading':
+				return await this.#browsing.carryOut(effect, this.#opened)
 			default:
 				effect satisfies never
 		}
-	}
-
-	/** Every effect turns its own failures into an event; what escapes all the same is a bug and ends the guide with it. */
-	#background(work: Promise<void>): void {
-		work.catch((error: unknown) => {
-			this.#stopped.abort()
-			this.#farewell.reject(error)
-		})
 	}
 
 	async #survey(): Promise<void> {
 		const {world, source} = this.#recovery
 		try {
 			this.#opened = await surveyArchive(world, source, {
-				signal: this.#stopped.signal,
+				signal: this.#machine.stopped,
 				onProgress: progress => this.#feed({type: 'surveyProgressed', text: describeSurveyProgress(progress)}),
 			})
 			this.#feed({type: 'surveyed', survey: this.#opened.survey})
@@ -182,7 +154,7 @@ export class GuideLoop {
 		}
 	}
 
-	async #plan({path, target, destination, incident}: Extract<Effect, {type: 'plan'}>): Promise<void> {
+	async #plan({request, path, target, destination, incident}: Extract<Effect, {type: 'plan'}>): Promise<void> {
 		if (this.#opened === undefined) return
 		const {world, port} = this.#recovery
 		try {
@@ -192,9 +164,9 @@ export class GuideLoop {
 				...(port === undefined ? {} : {port}),
 				...(incident === undefined ? {} : {incident}),
 			})
-			this.#feed({type: 'planMade', plan})
+			this.#feed({type: 'planMade', request, plan})
 		} catch (error) {
-			this.#feed({type: 'planRefused', trouble: troubleOf(error)})
+			this.#feed({type: 'planRefused', request, trouble: troubleOf(error)})
 		}
 	}
 
@@ -221,7 +193,7 @@ export class GuideLoop {
 
 	async #check({plan}: Extract<Effect, {type: 'check'}>): Promise<void> {
 		try {
-			for await (const check of runChecks(this.#recovery.world, plan, this.#stopped.signal))
+			for await (const check of runChecks(this.#recovery.world, plan, this.#machine.stopped))
 				this.#feed({type: 'checkFinished', check})
 			this.#feed({type: 'checksFinished'})
 		} catch (error) {
@@ -231,7 +203,7 @@ export class GuideLoop {
 
 	async #ask({plan, database, statement}: Extract<Effect, {type: 'ask'}>): Promise<void> {
 		try {
-			const answer = await askRestored(this.#recovery.world, plan, database, statement, this.#stopped.signal)
+			const answer = await askRestored(this.#recovery.world, plan, database, statement, this.#machine.stopped)
 			this.#feed({type: 'questionAnswered', ...answer})
 		} catch (error) {
 			this.#feed({type: 'questionRefused', trouble: troubleOf(error)})
@@ -264,7 +236,7 @@ export class GuideLoop {
 
 	/** A restored server outlives the guide. Its journal says that the operator left, so that the runbook has no silent hole. */
 	async #leave({summary, exitCode}: Extract<Effect, {type: 'leave'}>): Promise<void> {
-		const {step} = this.#state
+		const {step} = this.#machine.state
 		const {journals} = this.#recovery.world
 		this.#decoding.abort()
 		const recovery =
@@ -275,9 +247,9 @@ export class GuideLoop {
 					: step.name === 'decide'
 						? step.back.held.plan.recovery
 						: undefined
-		if (recovery !== undefined) await journals.append(recovery, {event: 'left', at: this.#now(), leaves: [...summary]})
-		this.#stopped.abort()
-		this.#farewell.resolve({summary, exitCode})
+		if (recovery !== undefined)
+			await journals.append(recovery, {event: 'left', at: this.#machine.now(), leaves: [...summary]})
+		this.#machine.leave({summary, exitCode})
 	}
 }
 

@@ -14,7 +14,9 @@ import {defaultDemoFolder, prepareDemo, primaryConninfo} from './demo/demo.ts'
 import {cleanHarborPoint, loadTruth} from './demo/harbor-point.ts'
 import {shellText} from './domain/text.ts'
 import {formatSecond, instantOfMs} from './domain/time.ts'
-import {type Farewell, type GuidedRecovery, GuideLoop} from './loop.ts'
+import {BrowserLoop} from './loop/browser.ts'
+import type {Farewell} from './loop/machine.ts'
+import {type GuidedRecovery, GuideLoop} from './loop.ts'
 import {startTui} from './tui/start.tsx'
 import {type ThemeWishes, themeFor} from './tui/theme.ts'
 
@@ -51,9 +53,8 @@ function suggestedDestination(): string {
 	return join(existsSync('/var/lib/postgresql') ? '/var/lib/postgresql' : '/var/tmp', name)
 }
 
-/** Runs the guided recovery on the screen, and prints what it leaves once the terminal is as it was. */
-async function guide(recovery: GuidedRecovery, wishes: Omit<ThemeWishes, 'env'>): Promise<number> {
-	const loop = new GuideLoop(recovery)
+/** Runs a loop on the screen, and prints what it leaves once the terminal is as it was. */
+async function show(loop: GuideLoop | BrowserLoop, wishes: Omit<ThemeWishes, 'env'>): Promise<number> {
 	// A hang-up or a termination leaves as two Ctrl-C do: what is half-made is removed, a restored server stays.
 	const leave = () => {
 		loop.dispatch({type: 'interrupted'})
@@ -74,24 +75,35 @@ async function guide(recovery: GuidedRecovery, wishes: Omit<ThemeWishes, 'env'>)
 	return farewell.exitCode
 }
 
-async function openScreen({location, options, ...world}: ScreenRequest): Promise<number> {
+function guide(recovery: GuidedRecovery, wishes: Omit<ThemeWishes, 'env'>): Promise<number> {
+	return show(new GuideLoop(recovery), wishes)
+}
+
+async function openScreen({location, options, browse, ...world}: ScreenRequest): Promise<number> {
+	const looks = {
+		...(options.color === false ? {colour: false} : {}),
+		...(options.ascii === true ? {ascii: true} : {}),
+	}
+	const source = sourceRequest(location, options)
+	const name = location ?? options.archive ?? ''
+	if (browse) return show(new BrowserLoop({world: openWorld({env, ...world}), source, name}), looks)
 	const settings = openSettings()
 	return guide(
 		{
 			world: openWorld({env, ...world}),
-			source: sourceRequest(location, options),
+			source,
 			timeline: options.timeline,
 			port: options.port,
 			rememberZone: zone => settings.set('zone', zone),
 			guide: {
-				source: location ?? options.archive ?? '',
+				source: name,
 				zone: settings.get('zone'),
 				destination: options.to ?? suggestedDestination(),
 				report: undefined,
 				...identity,
 			},
 		},
-		{...(options.color === false ? {colour: false} : {}), ...(options.ascii === true ? {ascii: true} : {})},
+		looks,
 	)
 }
 

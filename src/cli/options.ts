@@ -1,6 +1,7 @@
-import {type Command, InvalidArgumentError} from 'commander'
+import {type Command, InvalidArgumentError, Option} from 'commander'
+import type {Survey} from '../domain/archive/survey.ts'
 import {UsageError} from '../domain/errors.ts'
-import {parseTime, type UtcInstant} from '../domain/time.ts'
+import {formatInstant, parseTime, type TimeProblem, type UtcInstant} from '../domain/time.ts'
 import {parseLsn} from '../domain/wal/lsn.ts'
 import {type TimelineId, timelineId} from '../domain/wal/timeline.ts'
 import {describeTimeProblem} from '../guide/incident.ts'
@@ -11,7 +12,11 @@ import type {WantedTarget} from '../operations/target.ts'
 export interface SourceOptions {
 	readonly archive?: string
 	readonly backups?: readonly string[]
-	readonly layout?: string
+	readonly layout?: Survey['layout']
+	readonly stanza?: string
+	readonly server?: string
+	readonly endpoint?: string
+	readonly region?: string
 	readonly pgBin?: string
 	readonly primary?: string
 	readonly timeline?: TimelineId
@@ -24,6 +29,19 @@ export function withSource(command: Command): Command {
 	return command
 		.option('--archive <where>', 'the WAL archive, where it lies apart from the base backups')
 		.option('--backups <where...>', 'one or more places of base backups')
+		.addOption(
+			new Option('--layout <name>', 'how the archive is arranged; seen by itself otherwise').choices([
+				'plain',
+				'pgbackrest',
+				'barman',
+				'barman-cloud',
+				'walg',
+			]),
+		)
+		.option('--stanza <name>', 'which archive of a repository that holds several (pgBackRest)')
+		.option('--server <name>', 'the same for Barman and WAL-G')
+		.option('--endpoint <url>', 'address of the S3 server, where it is not Amazon’s')
+		.option('--region <name>', 'region of the bucket')
 		.option('--timeline <number>', 'the timeline to follow; the newest one otherwise', parseTimeline)
 		.option('--primary <conninfo>', 'the damaged server, only ever read, for table names')
 }
@@ -44,16 +62,55 @@ export function sourceRequest(location: string | undefined, options: SourceOptio
 			'lastgood demo shows the whole thing on a cluster of its own',
 		])
 	}
-	return {location, archive: options.archive, backups: options.backups}
+	const {archive, backups, layout, stanza, server, endpoint, region} = options
+	return {location, archive, backups, layout, archiveName: stanza ?? server, endpoint, region}
 }
 
-/** Reads a time that must name its zone. Throws UsageError. */
-export function timeOption(text: string, now: UtcInstant): UtcInstant {
+/** Reads the time of an option, which must name its zone. Throws UsageError. */
+export function timeOption(option: string, text: string, now: UtcInstant): UtcInstant {
 	const reading = parseTime(text, now)
 	if (reading.ok) return reading.instant
-	throw new UsageError(`${JSON.stringify(text)}: ${describeTimeProblem(reading.problem)}`, [
-		'write it as 2026-04-01T09:41:23Z, or with an offset or a zone: 2026-04-01 11:41 Europe/Berlin',
-	])
+	const {problem} = reading
+	throw new UsageError(`${JSON.stringify(text)}: ${timeProblemText(problem)}`, timeAdvice(option, text, problem, now))
+}
+
+function timeProblemText(problem: TimeProblem): string {
+	switch (problem.kind) {
+		case 'unreadable':
+			return 'this is no time'
+		case 'ambiguous':
+			return `clocks in ${problem.zone} showed this time ${problem.readings.length} times, at ${problem.readings.map(formatInstant).join(' and at ')}`
+		case 'zone-missing':
+		case 'zone-unknown':
+		case 'skipped':
+			return describeTimeProblem(problem)
+		default:
+			return problem satisfies never
+	}
+}
+
+function timeAdvice(option: string, text: string, problem: TimeProblem, now: UtcInstant): readonly string[] {
+	switch (problem.kind) {
+		case 'zone-missing': {
+			const inUtc = parseTime(`${text} UTC`, now)
+			return [
+				...(inUtc.ok ? [`if it is UTC: ${option} ${formatInstant(inUtc.instant)}`] : []),
+				`otherwise name the zone: ${option} '${text} Europe/Berlin', or the offset: ${option} '${text} +02'`,
+			]
+		}
+		case 'ambiguous':
+			return problem.readings.map(reading => `${option} ${formatInstant(reading)}`)
+		case 'unreadable':
+		case 'zone-unknown':
+		case 'skipped':
+			return [
+				`in UTC: ${option} 2026-04-01T09:41:23Z`,
+				`with a zone: ${option} '2026-04-01 11:41 Europe/Berlin', ${option} 'today 11:41 +02'`,
+				`or counted back from now: ${option} '20 min ago'`,
+			]
+		default:
+			return problem satisfies never
+	}
 }
 
 /** Reads `10m`, `90s`, `2h` into milliseconds; a bare number is minutes. */
@@ -97,6 +154,18 @@ export interface TargetOptions {
 	readonly exclusive?: boolean
 }
 
+/** Options of which exactly one names the target. */
+export const targetKinds = [
+	'before',
+	'after',
+	'targetTime',
+	'targetName',
+	'targetXid',
+	'targetLsn',
+	'immediate',
+	'latest',
+] as const satisfies readonly (keyof TargetOptions)[]
+
 /** Adds the options that name a target and a place for the restored cluster. */
 export function withTarget(command: Command): Command {
 	return command
@@ -116,25 +185,27 @@ export function withTarget(command: Command): Command {
 
 /** The target that the options ask for. Throws UsageError for none, several, or one that cannot be read. */
 export function wantedTarget(options: TargetOptions, now: UtcInstant): WantedTarget {
-	const given = (
-		['before', 'after', 'targetTime', 'targetName', 'targetXid', 'targetLsn', 'immediate', 'latest'] as const
-	).filter(name => options[name] !== undefined)
+	const given = targetKinds.filter(name => options[name] !== undefined)
 	const [kind] = given
 	if (kind === undefined || given.length > 1) {
 		throw new UsageError(
-			kind === undefined ? 'no target is named' : `${given.length} targets are named, and there can be one`,
-			['--before <lsn or xid of the first bad commit> is the recommended one'],
+			kind === undefined
+				? 'no target is named'
+				: `${given.length} targets are named (${given.map(optionName).join(', ')}), and there can be one`,
+			[
+				'--before <lsn or xid of the first bad commit> is the recommended one',
+				'lastgood boundaries <source> --around <time> --rank finds that commit',
+			],
 		)
 	}
-	if (options.inclusive === true && options.exclusive === true)
-		throw new UsageError('--inclusive and --exclusive exclude each other', ['give one of them'])
+	refuseContraryEdge(kind, options)
 	const inclusive = options.exclusive !== true
 	switch (kind) {
 		case 'before':
 		case 'after':
 			return {kind, place: lsnOrXid(options[kind] ?? '')}
 		case 'targetTime':
-			return {kind: 'time', at: timeOption(options.targetTime ?? '', now), inclusive}
+			return {kind: 'time', at: timeOption('--target-time', options.targetTime ?? '', now), inclusive}
 		case 'targetName':
 			return {kind: 'restore-point', name: options.targetName ?? ''}
 		case 'targetXid': {
@@ -157,6 +228,23 @@ export function wantedTarget(options: TargetOptions, now: UtcInstant): WantedTar
 		default:
 			return kind satisfies never
 	}
+}
+
+/** `--before` leaves its commit out and the others keep theirs; only an LSN, an xid and a time leave PostgreSQL the choice. */
+function refuseContraryEdge(kind: keyof TargetOptions, {inclusive, exclusive}: TargetOptions): void {
+	if (inclusive === true && exclusive === true)
+		throw new UsageError('--inclusive and --exclusive exclude each other', ['give one of them'])
+	const contrary = kind === 'before' ? inclusive : !['targetTime', 'targetXid', 'targetLsn'].includes(kind) && exclusive
+	if (contrary !== true) return
+	throw new UsageError(
+		`${optionName(kind)} cannot be ${kind === 'before' ? 'inclusive: it stops before the commit' : 'exclusive: there is nothing at the target that could be left out'}`,
+		['--before <lsn or xid> stops before a commit, --after <lsn or xid> after it'],
+	)
+}
+
+/** An option as it is typed: `--target-lsn`. */
+export function optionName(name: string): string {
+	return `--${name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
 }
 
 function lsnOrXid(text: string): {readonly lsn: NonNullable<ReturnType<typeof parseLsn>>} | {readonly xid: number} {

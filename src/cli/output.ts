@@ -1,4 +1,4 @@
-import {OperatorError, troubleOf} from '../domain/errors.ts'
+import {OperatorError, type Trouble, troubleOf} from '../domain/errors.ts'
 import {isolatedText} from '../domain/text.ts'
 
 /** Where a command writes: data on standard output, messages and progress on standard error. */
@@ -19,24 +19,48 @@ export function printJsonLine(terminal: Terminal, value: unknown): void {
 	terminal.out(`${JSON.stringify(value)}\n`)
 }
 
-/** Prints an error as its command was asked to, and gives its exit code. Anything that is no OperatorError is a bug and shows its stack. */
-export function reportError(terminal: Terminal, error: unknown, json: boolean): number {
-	const trouble = troubleOf(error)
-	if (json) printJson(terminal, {error: trouble})
+/** How an error is to be shown. */
+export interface ErrorWishes {
+	readonly json: boolean
+	readonly version: string
+	/** Fires when the operator stopped the command: what it throws then is no failure of its own. */
+	readonly interrupted: AbortSignal
+	/** What the operator is told then. */
+	readonly afterInterruption?: string
+}
+
+/**
+ * Prints an error as its command was asked to, in one line as `--json`, and gives its exit code. Anything that is no
+ * OperatorError is a bug and shows its stack.
+ */
+export function reportError(terminal: Terminal, error: unknown, wishes: ErrorWishes): number {
+	const trouble = errorTrouble(error, wishes)
+	if (wishes.json) printJsonLine(terminal, {error: trouble})
 	else terminal.err(errorText(trouble))
-	if (error instanceof OperatorError) return error.exitCode
-	if (error instanceof Error && error.stack !== undefined) terminal.err(`${error.stack}\n`)
-	return 1
+	if (trouble.code === 'bug') {
+		terminal.err(`lastgood ${wishes.version}, Node ${process.version}, ${process.platform}\n`)
+		if (error instanceof Error && error.stack !== undefined) terminal.err(`${error.stack}\n`)
+	}
+	return exitCodeOf(error, wishes.interrupted)
+}
+
+/** An error as it is shown: one that is no OperatorError's is the interruption itself, or else a bug. */
+export function errorTrouble(
+	error: unknown,
+	{interrupted, afterInterruption = 'nothing was changed'}: Pick<ErrorWishes, 'interrupted' | 'afterInterruption'>,
+): Trouble {
+	if (error instanceof OperatorError || !interrupted.aborted) return troubleOf(error)
+	return {code: 'interrupted', message: 'interrupted', whatToDo: [afterInterruption]}
+}
+
+/** The exit code that an error ends a command with. */
+export function exitCodeOf(error: unknown, interrupted: AbortSignal): number {
+	if (interrupted.aborted) return 130
+	return error instanceof OperatorError ? error.exitCode : 1
 }
 
 /** An error for people: what happened, then what to do next. */
-export function errorText({
-	message,
-	whatToDo,
-}: {
-	readonly message: string
-	readonly whatToDo: readonly string[]
-}): string {
+export function errorText({message, whatToDo}: Trouble): string {
 	return [`error: ${isolatedText(message)}`, ...whatToDo.map(step => `  - ${isolatedText(step)}`), ''].join('\n')
 }
 

@@ -1,10 +1,11 @@
 import type {Survey} from '../domain/archive/survey.ts'
 import {surveyToJson} from '../domain/archive/survey-json.ts'
-import {tableRows} from '../domain/names.ts'
+import {UsageError} from '../domain/errors.ts'
+import {tableRows, tablesOf} from '../domain/names.ts'
 import type {DecodedPath} from '../domain/recovery/path.ts'
 import {isTransactionEnd} from '../domain/recovery/target.ts'
 import {describeBytes, describeCount, isolatedText} from '../domain/text.ts'
-import {addMs, formatInstant, formatSecond} from '../domain/time.ts'
+import {addMs, formatInstant, formatSecond, type UtcInstant} from '../domain/time.ts'
 import {boundariesToJson} from '../domain/wal/boundaries-json.ts'
 import {formatLsn} from '../domain/wal/lsn.ts'
 import type {Boundary} from '../domain/wal/record.ts'
@@ -101,6 +102,7 @@ function surveyText(survey: Survey): string {
 			: aligned(
 					backups.map(backup => [
 						isolatedText(backup.id),
+						backup.format === 'plain' ? backup.kind : `${backup.kind} (${backup.format})`,
 						`timeline ${backup.timeline}`,
 						backup.stoppedAt === undefined ? '' : formatSecond(backup.stoppedAt),
 						describeBytes(backup.bytes),
@@ -151,17 +153,21 @@ export async function boundariesCommand(
 	options: BoundariesOptions,
 ): Promise<number> {
 	const {world, terminal} = context
-	const around = timeOption(options.around ?? '', world.now())
+	const around = timeOption('--around', options.around ?? '', world.now())
 	const from = addMs(around, -options.window)
 	const to = addMs(around, options.window)
 	const opened = await openArchive(context, location, options)
 	const path = await decodeFor(context, opened, {from}, options)
-	const inWindow = boundariesBetween(path.wal.boundaries, from, to).filter(boundary => matches(boundary, path, options))
+	requireTableNames(path, options)
+	const inWindow = boundariesBetween(path.wal.boundaries, from, to).filter(
+		boundary => isStop(boundary) && matches(boundary, path, options),
+	)
 	const suspicions = rankBoundaries(inWindow)
 	const listed = (options.rank === true ? ranked(inWindow, suspicions) : inWindow).slice(0, options.limit)
-	for (const warning of path.warnings) terminal.err(`warning: ${isolatedText(warning)}\n`)
+	const warnings = [...path.warnings, ...gapWarnings(path)]
+	for (const warning of warnings) terminal.err(`warning: ${isolatedText(warning)}\n`)
 	if (options.json === true) {
-		const {names, wal, segmentsRead, warnings, history} = path
+		const {names, wal, segmentsRead, history} = path
 		printJson(
 			terminal,
 			boundariesToJson({
@@ -179,23 +185,74 @@ export async function boundariesCommand(
 		)
 		return 0
 	}
-	terminal.out(
-		`${aligned(listed.map(boundary => boundaryCells(boundary, path, options.rank === true ? suspicions.get(boundary.ordinal) : undefined)))}\n`,
-	)
+	if (listed.length > 0) {
+		const rows = listed.map(boundary =>
+			boundaryCells(boundary, path, options.rank === true ? suspicions.get(boundary.ordinal) : undefined),
+		)
+		terminal.out(`${aligned([['committed at', 'LSN', 'xid', 'kind', 'wrote'], ...rows])}\n`)
+	}
+	if (path.names.problem !== undefined) terminal.err(`table names: ${isolatedText(path.names.problem)}\n`)
 	terminal.err(
 		`${describeCount(listed.length, 'boundary', 'boundaries')} from ${formatInstant(from)} to ${formatInstant(to)}, timeline ${path.history.timeline}\n`,
 	)
+	if (inWindow.length === 0) terminal.err(decodedSpanText(path))
 	return 0
+}
+
+/** A hole is not the end of the archive: what stands behind it must not look as if it had never been. */
+function gapWarnings({chain: {gap}}: DecodedPath): readonly string[] {
+	if (gap === undefined) return []
+	return [
+		`${describeCount(gap.missingCount, 'WAL segment')} from ${gap.firstMissing} on ${gap.missingCount === 1 ? 'is' : 'are'} missing from the archive: nothing from ${formatLsn(gap.lastReachableLsn)} on is listed`,
+	]
+}
+
+/** PREPARE TRANSACTION ends nothing: what was prepared is kept or lost with its COMMIT PREPARED. */
+function isStop(boundary: Boundary): boolean {
+	return boundary.kind !== 'prepare'
+}
+
+/** Without names a table would match nothing, which looks as if nobody had written to it. Throws UsageError. */
+function requireTableNames({names}: DecodedPath, {table}: BoundariesOptions): void {
+	if (table === undefined || names.source !== 'none' || /^(relation )?\d+$|^\d+\/\d+\/\d+$/.test(table)) return
+	throw new UsageError(
+		`the commits that wrote to ${JSON.stringify(table)} cannot be told, because table names are not known: ${names.problem ?? 'nobody was asked'}`,
+		[
+			"name the damaged server, which is only ever read: --primary 'host=/var/run/postgresql dbname=postgres'",
+			"or name the relation by its number: --table 'relation 16402'",
+		],
+	)
+}
+
+function decodedSpanText({wal}: DecodedPath): string {
+	const stamps = wal.boundaries.filter(isTransactionEnd).map(boundary => boundary.at)
+	const first = stamps.reduce<UtcInstant | undefined>((a, b) => (a === undefined || b < a ? b : a), undefined)
+	const last = stamps.reduce<UtcInstant | undefined>((a, b) => (a === undefined || b > a ? b : a), undefined)
+	if (first === undefined || last === undefined) return 'no transaction ended in the WAL that was decoded\n'
+	return `what was decoded runs from ${formatInstant(first)} to ${formatInstant(last)}\n`
 }
 
 function matches(boundary: Boundary, {names}: DecodedPath, {table, minRows}: BoundariesOptions): boolean {
 	if (table === undefined && minRows === undefined) return true
 	if (!isTransactionEnd(boundary)) return false
-	const tables = tableRows(names, boundary.work.rows).filter(
-		row => table === undefined || row.name === table || row.name === `public.${table}`,
-	)
-	const rows = tables.reduce((sum, row) => sum + row.inserted + row.updated + row.deleted, 0)
-	return tables.length > 0 && rows >= (minRows ?? 0)
+	const {work} = boundary
+	const rows = tableRows(names, work.rows).filter(row => table === undefined || isTable(table, row))
+	const rowCount = rows.reduce((sum, row) => sum + row.inserted + row.updated + row.deleted, 0)
+	if (minRows !== undefined) return rowCount >= minRows
+	const emptied = tablesOf(names, [...work.dropped, ...work.truncated])
+	return rows.length > 0 || emptied.some(name => name === table || name === `public.${table}`)
+}
+
+/** By its name with or without schema and database, or by its number as it is shown where the name is not known. */
+function isTable(wanted: string, {name, database, relation}: ReturnType<typeof tableRows>[number]): boolean {
+	const spellings = [
+		name,
+		name.replace(/^public\./, ''),
+		`${database}.${name}`,
+		relation,
+		relation.replace(/^.*\//, ''),
+	]
+	return spellings.includes(wanted)
 }
 
 function ranked(boundaries: readonly Boundary[], suspicions: ReadonlyMap<number, Suspicion>): readonly Boundary[] {

@@ -20,18 +20,18 @@ export function describeBytes(bytes: number): string {
 	const units = ['B', 'kB', 'MB', 'GB', 'TB']
 	let value = bytes
 	let unit = 0
-	while (value >= 1000 && unit < units.length - 1) {
+	while (Math.round(value) >= 1000 && unit < units.length - 1) {
 		value /= 1000
 		unit++
 	}
-	return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
+	return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
 }
 
 /** A duration for people: `840 ms`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
 export function describeDuration(ms: number): string {
-	if (ms < 1000) return `${Math.round(ms)} ms`
+	if (Math.round(ms) < 1000) return `${Math.round(ms)} ms`
 	const seconds = Math.round(ms / 1000)
-	if (seconds < 60) return ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${seconds} s`
+	if (seconds < 60) return ms < 9950 ? `${(ms / 1000).toFixed(1)} s` : `${seconds} s`
 	const minutes = Math.floor(seconds / 60)
 	if (minutes < 60) return seconds % 60 === 0 ? `${minutes} min` : `${minutes} min ${seconds % 60} s`
 	const hours = Math.floor(minutes / 60)

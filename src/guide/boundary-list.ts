@@ -1,6 +1,7 @@
 import {tableLabel, tableRows} from '../domain/names.ts'
 import {isTransactionEnd} from '../domain/recovery/target.ts'
 import {addMs, type UtcInstant} from '../domain/time.ts'
+import {formatLsn} from '../domain/wal/lsn.ts'
 import type {Boundary, TransactionBoundary} from '../domain/wal/record.ts'
 import {rankBoundaries} from '../domain/wal/suspicion.ts'
 import {boundariesBetween} from '../domain/wal/window.ts'
@@ -91,6 +92,29 @@ export function cursorIndex(step: BoundariesStep, list: readonly Boundary[]): nu
 		if (exact !== -1) return exact
 	}
 	return Math.max(0, incidentIndex(step, list))
+}
+
+/** What is said of a reported transaction or place in the WAL that is not there once all is decoded; undefined for any other. */
+export function pointsNowhere({incident, boundaries, path}: BoundariesStep): string | undefined {
+	if (path === undefined) return undefined
+	const {fromLsn, endLsn} = path.wal
+	const decoded = `the archived WAL from ${formatLsn(fromLsn)} to ${formatLsn(endLsn)}`
+	switch (incident.kind) {
+		case 'xid': {
+			const {xid} = incident
+			const ended = boundaries.some(one => isTransactionEnd(one) && (one.xid === xid || one.subxids.includes(xid)))
+			return ended ? undefined : `xid ${xid} never committed in ${decoded}`
+		}
+		case 'lsn':
+			return incident.lsn >= fromLsn && incident.lsn < endLsn
+				? undefined
+				: `LSN ${formatLsn(incident.lsn)} is not in ${decoded}`
+		case 'time':
+		case 'table':
+			return undefined
+		default:
+			return incident satisfies never
+	}
 }
 
 function incidentIndex({incident, order}: BoundariesStep, list: readonly Boundary[]): number {

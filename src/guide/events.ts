@@ -1,4 +1,5 @@
-import type {BaseBackup, Survey} from '../domain/archive/survey.ts'
+import type {ArchivedSegment, BaseBackup, Survey} from '../domain/archive/survey.ts'
+import type {RecordsPage, SegmentTimes} from '../domain/archive/walk.ts'
 import type {Trouble} from '../domain/errors.ts'
 import type {RelationNames} from '../domain/names.ts'
 import type {CheckResult} from '../domain/recovery/check.ts'
@@ -33,6 +34,13 @@ export type OperatorEvent =
 	| {readonly type: 'databaseTurned'}
 	| {readonly type: 'checksRepeated'}
 	| {readonly type: 'saved'}
+	/** From the survey into the archive itself. */
+	| {readonly type: 'browseOpened'}
+	| {readonly type: 'searchOpened'}
+	| {readonly type: 'searchRepeated'; readonly by: 1 | -1}
+	/** Go to an LSN, a time or a segment. */
+	| {readonly type: 'placeAsked'}
+	| {readonly type: 'timesAsked'}
 	| {readonly type: 'resized'; readonly columns: number; readonly rows: number}
 
 /** What the world answered. Each belongs to one effect. */
@@ -51,8 +59,8 @@ export type WorldEvent =
 	| {readonly type: 'namesRead'; readonly names: RelationNames}
 	| {readonly type: 'decodingFinished'; readonly path: DecodedPath}
 	| {readonly type: 'decodingFailed'; readonly trouble: Trouble}
-	| {readonly type: 'planMade'; readonly plan: RestorePlan}
-	| {readonly type: 'planRefused'; readonly trouble: Trouble}
+	| {readonly type: 'planMade'; readonly request: number; readonly plan: RestorePlan}
+	| {readonly type: 'planRefused'; readonly request: number; readonly trouble: Trouble}
 	| {readonly type: 'stepStarted'; readonly step: PlanStepId}
 	| {readonly type: 'stepFinished'; readonly step: PlanStepId; readonly notes: readonly string[]}
 	| {readonly type: 'copyProgressed'; readonly progress: CopyProgress}
@@ -82,5 +90,56 @@ export type WorldEvent =
 	| {readonly type: 'runbookRendered'; readonly text: string; readonly path: string}
 	| {readonly type: 'runbookSaved'; readonly path: string}
 
+/** What browsing was answered. A reading that was given up for another may still answer: its number tells. */
+export type BrowseNews =
+	| {readonly type: 'recordsRead'; readonly request: number; readonly page: RecordsPage}
+	| {
+			readonly type: 'readingProgressed'
+			readonly request: number
+			readonly percent: number
+			readonly segment: string
+	  }
+	| {readonly type: 'readingFailed'; readonly request: number; readonly trouble: Trouble}
+	| {
+			readonly type: 'recordFound'
+			readonly request: number
+			readonly segment: ArchivedSegment
+			readonly lsn: Lsn
+			readonly remark: string | undefined
+	  }
+	| {readonly type: 'recordMissed'; readonly request: number; readonly remark: string}
+	| {readonly type: 'segmentTimesRead'; readonly times: SegmentTimes}
+
 /** A past-tense fact with the time at which it became known. */
-export type GuideEvent = (OperatorEvent | WorldEvent) & {readonly at: UtcInstant}
+export type GuideEvent = (OperatorEvent | WorldEvent | BrowseNews) & {readonly at: UtcInstant}
+
+const operatorEvents: ReadonlySet<GuideEvent['type']> = new Set([
+	'moved',
+	'paged',
+	'jumped',
+	'turned',
+	'typed',
+	'erased',
+	'caretMoved',
+	'accepted',
+	'wentBack',
+	'filterOpened',
+	'orderToggled',
+	'detailToggled',
+	'edited',
+	'questionOpened',
+	'databaseTurned',
+	'checksRepeated',
+	'saved',
+	'helpToggled',
+	'browseOpened',
+	'searchOpened',
+	'searchRepeated',
+	'placeAsked',
+	'timesAsked',
+] as const)
+
+/** Whether an event is a key that acts on the screen at hand. */
+export function isOperators(event: GuideEvent): boolean {
+	return operatorEvents.has(event.type)
+}

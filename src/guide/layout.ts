@@ -59,3 +59,15 @@ export function runbookRows(size: TerminalSize): number {
 
 /** Facts above the runbook's text where it has the whole width. */
 export const runbookFactRows = 5
+
+/** Rows of the pane that tells all about what is selected in the archive, where it stands below the list. */
+export function browseDetailRows(size: TerminalSize): number {
+	return Math.max(9, Math.min(16, Math.floor(bodyRows(size) / 2)))
+}
+
+/** Rows of a list in the archive that fit, its head not counted. */
+export function browseTableRows(size: TerminalSize, detailOpen: boolean): number {
+	const titleAboutHeadAndStatus = 4
+	const detail = detailOpen && !isWide(size) ? browseDetailRows(size) : 0
+	return Math.max(1, bodyRows(size) - titleAboutHeadAndStatus - detail)
+}

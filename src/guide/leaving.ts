@@ -5,6 +5,7 @@ import type {GuideState} from './state.ts'
 export function leavesBehind({step, options}: GuideState): readonly string[] {
 	switch (step.name) {
 		case 'survey':
+		case 'browse':
 		case 'incident':
 		case 'boundaries':
 		case 'target':
@@ -29,6 +30,13 @@ export function leavesBehind({step, options}: GuideState): readonly string[] {
 		case 'inspect':
 		case 'decide': {
 			const held = step.name === 'inspect' ? step.held : step.back.held
+			if (step.name === 'decide' && step.working) {
+				const what = step.selected === 'promote' ? 'The promotion' : 'The removal'
+				return [
+					`${what} of ${held.plan.destination} was asked for, and how it ends is not known yet.`,
+					`lastgood status ${held.plan.recovery}`,
+				]
+			}
 			return [
 				`The restored server holds at the target in ${held.plan.destination}, not promoted.`,
 				`look at it:  ${shellText(held.connect)}`,

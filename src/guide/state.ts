@@ -10,6 +10,7 @@ import type {Prediction, RecoveryTarget} from '../domain/recovery/target.ts'
 import type {UtcInstant} from '../domain/time.ts'
 import type {Lsn} from '../domain/wal/lsn.ts'
 import type {Boundary, TransactionBoundary} from '../domain/wal/record.ts'
+import type {Browse} from './browse/state.ts'
 import type {TextField} from './text-field.ts'
 import {emptyField} from './text-field.ts'
 import type {Span} from './views.ts'
@@ -18,6 +19,7 @@ import type {Span} from './views.ts'
  * The guided recovery, step by step. Esc goes one step back as far as nothing was written; what cannot be undone is marked.
  *
  * survey      entered at the start; left for incident once the archive is recognised
+ * browse      a walk through the archive, read-only, to and from survey (browse/state.ts)
  * incident    a time is typed, and its zone where the text names none; left for boundaries with one instant in UTC
  * boundaries  commits stream in; left for target with the first bad commit marked, once decoding is finished
  * target      the kinds of target and what each keeps and loses; left for plan
@@ -42,6 +44,13 @@ export interface SurveyStep {
 	readonly survey: Survey | undefined
 	readonly trouble: Trouble | undefined
 	readonly scrollRows: number
+}
+
+/** The archive itself, to look around in. */
+export interface BrowseStep {
+	readonly name: 'browse'
+	readonly back: SurveyStep
+	readonly browse: Browse
 }
 
 export interface IncidentStep {
@@ -101,6 +110,8 @@ export interface PlanStep {
 	readonly target: RecoveryTarget
 	readonly destination: TextField
 	readonly editing: boolean
+	/** The plan that was asked for last, and for which destination; the answer to an earlier request is not taken. */
+	readonly asked: {readonly request: number; readonly destination: string}
 	readonly working: boolean
 	readonly plan: RestorePlan | undefined
 	readonly trouble: Trouble | undefined
@@ -184,6 +195,7 @@ export interface RunbookStep {
 
 export type Step =
 	| SurveyStep
+	| BrowseStep
 	| IncidentStep
 	| BoundariesStep
 	| TargetStep
@@ -226,6 +238,8 @@ export interface GuideState {
 	readonly notice: Span | undefined
 	/** What the operator decided before there was a journal to write it to, with the times at which it happened. */
 	readonly decisions: readonly JournalEntry[]
+	/** How many plans were asked for. */
+	readonly planRequests: number
 	readonly interruptedAt: UtcInstant | undefined
 	/** The operator wants to leave while files are copied: what is half-made is removed first. */
 	readonly leaveWhenStopped: boolean
@@ -251,6 +265,7 @@ export function initialState(options: GuideOptions, now: UtcInstant): GuideState
 		help: false,
 		notice: undefined,
 		decisions: [],
+		planRequests: 0,
 		interruptedAt: undefined,
 		leaveWhenStopped: false,
 		left: false,

@@ -14,6 +14,11 @@ export function fieldWith(text: string): TextField {
 
 export const emptyField: TextField = {text: '', caret: 0}
 
+/** Whether an event edits a text. */
+export function isEdit({type}: GuideEvent): boolean {
+	return type === 'typed' || type === 'erased' || type === 'caretMoved'
+}
+
 /** The field after one editing event; the same field for any other event. */
 export function editField(field: TextField, event: GuideEvent): TextField {
 	const characters = [...field.text]

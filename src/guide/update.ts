@@ -1,10 +1,10 @@
 import type {Effect, Outcome} from './effects.ts'
-import type {GuideEvent} from './events.ts'
+import {type GuideEvent, isOperators} from './events.ts'
 import {leavesBehind} from './leaving.ts'
 import type {Dialog, GuideState} from './state.ts'
 import {updateDecide, updateInspect, updateRestore, updateRunbook} from './steps/carrying.ts'
 import {updateConfirm, updatePlan, updateTarget} from './steps/deciding.ts'
-import {updateBoundaries, updateIncident, updateSurvey} from './steps/reading.ts'
+import {updateBoundaries, updateBrowsing, updateIncident, updateSurvey} from './steps/reading.ts'
 import {smallestColumns, smallestRows} from './views.ts'
 
 /** The guide after one event, and what it asks of the world. An event that does not belong to the current step changes nothing. */
@@ -16,8 +16,6 @@ export function update(before: GuideState, event: GuideEvent): Outcome<GuideStat
 			return {state, effects: []}
 		case 'resized':
 			return {state: {...state, columns: event.columns, rows: event.rows}, effects: []}
-		case 'helpToggled':
-			return {state: {...state, help: !state.help}, effects: []}
 		case 'quitAsked':
 		case 'interrupted':
 			return interrupt(state, event)
@@ -26,7 +24,8 @@ export function update(before: GuideState, event: GuideEvent): Outcome<GuideStat
 	}
 	if (isOperators(event)) {
 		// Keys that act on a screen nobody can see have done harm elsewhere (terminal-ui.md §3.7).
-		if (state.columns < smallestColumns || state.rows < smallestRows) return {state, effects: []}
+		if (isTooSmall(state)) return {state, effects: []}
+		if (event.type === 'helpToggled') return {state: {...state, help: !state.help}, effects: []}
 		if (state.help)
 			return event.type === 'wentBack' || event.type === 'accepted'
 				? {state: {...state, help: false}, effects: []}
@@ -35,7 +34,19 @@ export function update(before: GuideState, event: GuideEvent): Outcome<GuideStat
 	}
 	const outcome = updateStep(state, event)
 	if (state.leaveWhenStopped && event.type === 'restoreFailed') return leave(outcome.state, 130)
-	return outcome
+	return {...outcome, state: {...outcome.state, dialog: dialogAfter(state, outcome.state)}}
+}
+
+function isTooSmall({columns, rows}: GuideState): boolean {
+	return columns < smallestColumns || rows < smallestRows
+}
+
+/** A question about a restore that has ended is asked no more; one whose answers have changed begins with the safe one again. */
+function dialogAfter(before: GuideState, after: GuideState): Dialog | undefined {
+	const {dialog, step} = after
+	if (dialog?.about !== 'restore' || before.dialog === undefined) return dialog
+	if (step.name !== 'restore' || step.trouble !== undefined) return undefined
+	return isCopying(before) === isCopying(after) ? dialog : {...dialog, selected: 0}
 }
 
 function updateStep(state: GuideState, event: GuideEvent): Outcome<GuideState> {
@@ -61,6 +72,8 @@ function updateStep(state: GuideState, event: GuideEvent): Outcome<GuideState> {
 			return updateDecide(state, step, event)
 		case 'runbook':
 			return updateRunbook(state, step, event)
+		case 'browse':
+			return updateBrowsing(state, step, event)
 		default:
 			return step satisfies never
 	}
@@ -70,10 +83,18 @@ function updateStep(state: GuideState, event: GuideEvent): Outcome<GuideState> {
 function interrupt(state: GuideState, event: GuideEvent): Outcome<GuideState> {
 	const {step} = state
 	const nothingLeft =
-		step.name === 'survey' || step.name === 'incident' || step.name === 'boundaries' || step.name === 'runbook'
-	const again = event.type === 'interrupted' && state.dialog !== undefined && state.interruptedAt !== undefined
+		step.name === 'survey' ||
+		step.name === 'incident' ||
+		step.name === 'boundaries' ||
+		step.name === 'runbook' ||
+		step.name === 'browse'
+	const again =
+		event.type === 'interrupted'
+			? state.dialog !== undefined && state.interruptedAt !== undefined
+			: // Nobody could see the question.
+				isTooSmall(state)
 	if (again && isCopying(state)) {
-		return {state: {...state, dialog: undefined, leaveWhenStopped: true}, effects: [{type: 'cancelRestore'}]}
+		return {state: {...cancelling(state), leaveWhenStopped: true}, effects: [{type: 'cancelRestore'}]}
 	}
 	if (nothingLeft || again) return leave(state, event.type === 'interrupted' && step.name !== 'runbook' ? 130 : 0)
 	const marked = {...state, help: false, interruptedAt: event.type === 'interrupted' ? event.at : state.interruptedAt}
@@ -112,14 +133,7 @@ function updateDialog(state: GuideState, dialog: Dialog, event: GuideEvent): Out
 				case 'leave':
 					return leave(state, 0)
 				case 'cancel':
-					return {
-						state: {
-							...state,
-							dialog: undefined,
-							step: state.step.name === 'restore' ? {...state.step, cancelling: true} : state.step,
-						},
-						effects: [{type: 'cancelRestore'}],
-					}
+					return {state: cancelling(state), effects: [{type: 'cancelRestore'}]}
 				default:
 					return {state: {...state, dialog: undefined}, effects: []}
 			}
@@ -128,31 +142,12 @@ function updateDialog(state: GuideState, dialog: Dialog, event: GuideEvent): Out
 	}
 }
 
+function cancelling(state: GuideState): GuideState {
+	const {step} = state
+	return {...state, dialog: undefined, step: step.name === 'restore' ? {...step, cancelling: true} : step}
+}
+
 function leave(state: GuideState, exitCode: number): Outcome<GuideState> {
 	const effects: Effect[] = [{type: 'leave', summary: leavesBehind(state), exitCode}]
 	return {state: {...state, dialog: undefined, left: true}, effects}
-}
-
-const operatorEvents: ReadonlySet<GuideEvent['type']> = new Set([
-	'moved',
-	'paged',
-	'jumped',
-	'turned',
-	'typed',
-	'erased',
-	'caretMoved',
-	'accepted',
-	'wentBack',
-	'filterOpened',
-	'orderToggled',
-	'detailToggled',
-	'edited',
-	'questionOpened',
-	'databaseTurned',
-	'checksRepeated',
-	'saved',
-] as const)
-
-function isOperators(event: GuideEvent): boolean {
-	return operatorEvents.has(event.type)
 }

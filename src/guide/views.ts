@@ -99,6 +99,10 @@ export type StepName =
 	| 'inspect'
 	| 'decide'
 	| 'runbook'
+	| BrowseLevel
+
+/** How deep a walk through an archive is. */
+export type BrowseLevel = 'timelines' | 'segments' | 'records'
 
 export interface SurveyView {
 	readonly screen: 'survey'
@@ -233,6 +237,19 @@ export interface RunbookView {
 	readonly savedAs: string | undefined
 }
 
+/** One level of a walk through the archive: a list, and all about what is selected in it. */
+export interface BrowseView {
+	readonly screen: BrowseLevel
+	readonly title: string
+	readonly about: readonly Fact[]
+	readonly table: Table
+	/** What is being typed, or the filter in force. */
+	readonly field: Field | undefined
+	readonly status: string
+	readonly working: Bar | undefined
+	readonly detail: {readonly title: string; readonly facts: readonly Fact[]} | undefined
+}
+
 export type ScreenView =
 	| SurveyView
 	| IncidentView
@@ -244,6 +261,7 @@ export type ScreenView =
 	| InspectView
 	| DecideView
 	| RunbookView
+	| BrowseView
 
 /** A question over the screen. The safe answer is the focused one at first. */
 export interface DialogView {
@@ -269,6 +287,8 @@ export type KeyContext =
 	| 'decide'
 	| 'decide-text'
 	| 'runbook'
+	| BrowseLevel
+	| 'browse-text'
 	| 'dialog'
 	| 'help'
 	| 'too-small'

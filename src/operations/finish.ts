@@ -2,6 +2,7 @@ import {JournalUnreadableError, PromotionFailedError, troubleOf, UsageError} fro
 import type {RecoveryState} from '../domain/recovery/journal.ts'
 import {recoveryStateOf} from '../domain/recovery/journal.ts'
 import type {RestorePlan} from '../domain/recovery/plan.ts'
+import type {Standing} from '../domain/recovery/progress.ts'
 import type {Lsn} from '../domain/wal/lsn.ts'
 import {formatLsn} from '../domain/wal/lsn.ts'
 import type {World} from '../ports.ts'
@@ -18,10 +19,10 @@ export async function promoteRecovery(
 	const before = await world.engine.observe(plan)
 	const standing = standingOf(plan, before)
 	if (standing.state !== 'held') {
-		throw new PromotionFailedError(
-			`the restored server does not hold at the target: it is ${standing.state.replaceAll('-', ' ')}`,
-			[`lastgood status ${plan.recovery}`, `read ${plan.workDirectory}/server.log`],
-		)
+		throw new PromotionFailedError(`the restored server does not hold at the target: ${describeStanding(standing)}`, [
+			`lastgood status ${plan.recovery}`,
+			`read ${plan.workDirectory}/server.log`,
+		])
 	}
 	await world.journals.append(plan.recovery, {event: 'promotion-requested', at: world.now(), how})
 	try {
@@ -53,6 +54,25 @@ export async function promoteRecovery(
 	}
 }
 
+function describeStanding(standing: Exclude<Standing, {state: 'held'}>): string {
+	switch (standing.state) {
+		case 'starting':
+			return 'it is starting'
+		case 'replaying':
+			return 'it is replaying'
+		case 'paused-elsewhere':
+			return `it paused at ${formatLsn(standing.stoppedAtLsn)}`
+		case 'paused-for-parameters':
+			return `it paused at ${formatLsn(standing.stoppedAtLsn)} because a setting is lower than the WAL requires`
+		case 'promoted-itself':
+			return 'it promoted itself'
+		case 'died':
+			return `it stopped: ${standing.reasons.join(' | ') || 'it left no message'}`
+		default:
+			return standing satisfies never
+	}
+}
+
 /** Stops the restored server and removes what the recovery made; its journal stays. Throws UsageError for a cluster that was promoted. */
 export async function abandonRecovery(
 	world: FinishWorld,
@@ -60,7 +80,7 @@ export async function abandonRecovery(
 	how: string,
 ): Promise<readonly string[]> {
 	const plan = planOf(state)
-	if (state.phase === 'promoted') {
+	if (await wasPromoted(world, state, plan)) {
 		throw new UsageError(
 			`recovery ${state.recovery} was promoted: its cluster in ${plan.destination} is no longer lastgood’s to remove`,
 			[
@@ -74,12 +94,22 @@ export async function abandonRecovery(
 	return removed
 }
 
+/**
+ * Whether somebody's data may be in the restored cluster by now. The journal can have missed it: lastgood may have ended between
+ * the request and the answer, so once a promotion was asked for, the server and its log are.
+ */
+async function wasPromoted(world: Pick<World, 'engine'>, state: RecoveryState, plan: RestorePlan): Promise<boolean> {
+	if (state.phase === 'promoted') return true
+	if (!state.promotionRequested) return false
+	return standingOf(plan, await world.engine.observe(plan)).state === 'promoted-itself'
+}
+
 /** The recovery of this name, or the latest one that began to restore. Throws JournalUnreadableError. */
 export async function findRecovery(world: Pick<World, 'journals'>, named: string | undefined): Promise<RecoveryState> {
 	if (named !== undefined) return recoveryStateOf(named, await world.journals.read(named))
 	const known = await world.journals.list()
 	let drafted: RecoveryState | undefined
-	for (const recovery of [...known].sort().reverse()) {
+	for (const recovery of known.toSorted((a, b) => b.localeCompare(a, 'en', {numeric: true}))) {
 		const state = recoveryStateOf(recovery, await world.journals.read(recovery))
 		if (state.phase !== 'planning') return state
 		drafted ??= state

@@ -1,4 +1,5 @@
 import {chainFrom} from '../domain/archive/chain.ts'
+import {restoringTool} from '../domain/archive/record.ts'
 import type {BaseBackup, WalChain} from '../domain/archive/survey.ts'
 import {
 	ArchiveGapError,
@@ -17,13 +18,21 @@ import {recoveryStateOf} from '../domain/recovery/journal.ts'
 import {consistentLsnOf, type DecodedPath, outlookOf} from '../domain/recovery/path.ts'
 import {type NamedBoundary, plannedTarget, planSteps, type RestorePlan} from '../domain/recovery/plan.ts'
 import {disarmedStatements, serverSettings} from '../domain/recovery/settings.ts'
-import {type Consequences, type Prediction, type RecoveryTarget, targetValue} from '../domain/recovery/target.ts'
-import {listedWal, restoreCommandSetting} from '../domain/recovery/wal-feed.ts'
+import {
+	type Consequences,
+	isTransactionEnd,
+	type Prediction,
+	type RecoveryTarget,
+	targetValue,
+} from '../domain/recovery/target.ts'
+import {listedWal, pathProblem, restoreCommandSetting} from '../domain/recovery/wal-feed.ts'
+import {shellText} from '../domain/text.ts'
 import {formatSecond, type UtcInstant} from '../domain/time.ts'
 import {formatLsn, type Lsn, walBytesBetween} from '../domain/wal/lsn.ts'
 import type {DecodedWal, TransactionBoundary} from '../domain/wal/record.ts'
 import {segmentNumberEndingAt} from '../domain/wal/segment.ts'
 import type {OpenedArchive, OsUser, World} from '../ports.ts'
+import {gapAdvice, obstacleTo} from './obstacle.ts'
 
 type PlanWorld = Pick<World, 'now' | 'host' | 'journals'>
 
@@ -49,12 +58,16 @@ export async function planRestore(
 	path: DecodedPath,
 	request: PlanRequest,
 ): Promise<RestorePlan> {
+	const {backup: decodedFrom} = path
+	if (decodedFrom === undefined) throw noUsableBackup(survey)
 	const target = resolveLatest(request.target, path)
-	const {consequences, backup, why, rejected} = decideStop(survey, path, target)
+	const {consequences, backup, why, rejected} = decideStop(survey, path, decodedFrom, target)
 	const chain = chainFrom(survey, path.history, backup.startLsn)
-	const stopRecordEnd = consequences.replayEndLsn ?? consequences.stopLsn
-	requireWhole(chain, lastNeededLsn(path.wal, consequences), survey.cluster.walSegmentBytes)
-	refuseTablespaces(path.wal, backup, stopRecordEnd)
+	const neededEndLsn = lastNeededLsn(path.wal, consequences)
+	const notAppliedFromLsn = firstNotApplied(path.wal, target, consequences)
+	requireWhole(chain, neededEndLsn, survey.cluster.walSegmentBytes)
+	refuseTablespaces(path.wal, backup, notAppliedFromLsn)
+	refuseBucket(survey, backup)
 
 	const recovery = request.recovery ?? (await newRecoveryName(world))
 	const {host} = world
@@ -67,9 +80,12 @@ export async function planRestore(
 	await requireReadable(world, survey, chain, serverUser)
 	const controlData = await host.controlData(backup, programs.directory)
 	const replayBytes = Math.max(0, walBytesBetween(backup.startLsn, consequences.stopLsn))
-	const wal = listedWal(survey, chain, path.history, lastNeededLsn(path.wal, consequences))
+	const wal = listedWal(survey, chain, path.history, neededEndLsn)
+	for (const path of [...wal.runs.map(run => run.directory), ...wal.histories.map(history => history.path)]) {
+		refuseLineBreak(path, 'name the archive by a path without one, a symbolic link for instance')
+	}
 	const estimate = estimateRecovery(backup.bytes, replayBytes, await pastPaces(world))
-	const required = requiredSettings(controlData, path.wal, stopRecordEnd)
+	const required = requiredSettings(controlData, path.wal, notAppliedFromLsn)
 
 	const plan: RestorePlan = {
 		version: 1,
@@ -132,16 +148,31 @@ export async function planRestore(
 		disarmed: disarmedStatements(survey.cluster.postgresMajor),
 		steps: [],
 		estimate,
-		findings: planFindings(path.wal, backup, consequences),
+		findings: planFindings(path, backup, consequences),
 		incident: request.incident ?? null,
 	}
 	return {...plan, steps: planSteps(plan)}
 }
 
+/** The engine copies files and gives the server's restore_command their paths: a bucket has none. */
+function refuseBucket(survey: OpenedArchive['survey'], backup: BaseBackup): void {
+	const location = [survey.store === 's3' ? survey.location : '', backup.location].find(at => at.startsWith('s3://'))
+	if (location === undefined) return
+	throw new UsageError(
+		`this version of lastgood surveys ${location} and shows its commits, and restores from folders of this machine only`,
+		[
+			`copy what the recovery needs into a folder, for instance aws s3 sync ${shellText([location])} /srv/archive-copy`,
+			'then name that folder instead: the commits have the same LSNs there',
+		],
+	)
+}
+
 /** `latest` is the last transaction end in the archive, kept: with no target at all the server would promote there by itself. */
-function resolveLatest(target: RecoveryTarget, {wal}: DecodedPath): RecoveryTarget {
+function resolveLatest(target: RecoveryTarget, path: DecodedPath): RecoveryTarget {
 	if (target.kind !== 'latest') return target
-	const last = wal.boundaries.findLast(boundary => boundary.kind !== 'restore-point' && boundary.kind !== 'prepare')
+	const last = path.wal.boundaries.findLast(isTransactionEnd)
+	const obstacle = obstacleTo('the end of the archive cannot be reached', path, nearestStop(last))
+	if (obstacle !== undefined) throw obstacle
 	if (last === undefined)
 		throw new TargetBeyondArchiveError('the archived WAL after the base backup holds no transaction', [
 			'choose the target `--immediate`',
@@ -156,17 +187,40 @@ interface DecidedStop {
 	readonly rejected: readonly {readonly id: string; readonly why: string}[]
 }
 
-function decideStop(survey: OpenedArchive['survey'], path: DecodedPath, target: RecoveryTarget): DecidedStop {
-	if (path.backup === undefined) throw noUsableBackup(survey)
+function decideStop(
+	survey: OpenedArchive['survey'],
+	path: DecodedPath,
+	decodedFrom: BaseBackup,
+	target: RecoveryTarget,
+): DecidedStop {
 	const prediction = outlookOf(path, target)
 	if (!prediction.ok) throw refusal(prediction, path, target)
 	const {consequences} = prediction
-	const choice = chooseBackup(survey, path.history, consequences.stopLsn)
+	const copied = survey.backups.filter(candidate => restoringTool(candidate) === undefined)
+	const choice = chooseBackup({...survey, backups: copied}, path.history, consequences.stopLsn)
 	// The decoded path begins at a backup that can carry the target, so there is one; a newer one may carry it too.
 	if (!choice.ok || choice.backup.startLsn < path.wal.fromLsn) {
-		return {consequences, backup: path.backup, why: 'the one that the boundaries were decoded from', rejected: []}
+		refuseForeignFormat(decodedFrom)
+		return {consequences, backup: decodedFrom, why: 'the one that the boundaries were decoded from', rejected: []}
 	}
-	return {consequences, backup: choice.backup, why: choice.why, rejected: choice.rejected}
+	const others = survey.backups.flatMap(other => {
+		const restoring = restoringTool(other)
+		return restoring === undefined ? [] : [{id: other.id, why: `only ${restoring.tool} can put it together`}]
+	})
+	return {consequences, backup: choice.backup, why: choice.why, rejected: [...choice.rejected, ...others]}
+}
+
+/** A base backup that its own tool keeps is no data directory yet. */
+function refuseForeignFormat(backup: BaseBackup): void {
+	const restoring = restoringTool(backup)
+	if (restoring === undefined) return
+	throw new NoUsableBackupError(
+		`base backup ${backup.id} is kept by ${restoring.tool}, which alone can put it together: this version of lastgood reads it and does not restore it`,
+		[
+			`let ${restoring.tool} restore it into an empty folder, and do not start it there: ${restoring.command.join(' ')}`,
+			'then plan again with that folder as --backups: lastgood takes the WAL from this archive',
+		],
+	)
 }
 
 function noUsableBackup({backups, location}: OpenedArchive['survey']): NoUsableBackupError {
@@ -177,42 +231,21 @@ function noUsableBackup({backups, location}: OpenedArchive['survey']): NoUsableB
 		])
 	}
 	return new NoUsableBackupError(
-		`none of the ${backups.length} base backups in ${location} can start a recovery: ${backups.map(backup => `${backup.id}: ${backup.whyNot ?? 'it is on another timeline'}`).join('; ')}`,
+		`${backups.length === 1 ? 'the only base backup' : `none of the ${backups.length} base backups`} in ${location} ${backups.length === 1 ? 'cannot' : 'can'} start a recovery: ${backups.map(backup => `${backup.id}: ${backup.whyNot ?? 'it is on another timeline'}`).join('; ')}`,
 		['lastgood survey shows what is wrong with each', 'name another folder of base backups: --backups <folder>'],
 	)
 }
 
-function refusal(
-	prediction: Extract<Prediction, {ok: false}>,
-	{chain, backup, warnings}: DecodedPath,
-	target: RecoveryTarget,
-): Error {
-	const nearest =
-		prediction.nearest === undefined
-			? []
-			: [`the nearest stop that works: --after ${formatLsn(prediction.nearest.lsn)} (xid ${prediction.nearest.xid})`]
+function refusal(prediction: Extract<Prediction, {ok: false}>, path: DecodedPath, target: RecoveryTarget): Error {
+	const nearest = nearestStop(prediction.nearest)
 	if (prediction.reason === 'before-consistency') {
 		return new TargetBeforeConsistencyError(prediction.why, [
 			...nearest,
-			`an older base backup than ${backup?.id ?? 'this one'} would reach it, if there is one: --backups <folder>`,
+			`an older base backup than ${path.backup?.id ?? 'this one'} would reach it, if there is one: --backups <folder>`,
 		])
 	}
-	if (warnings.length > 0) {
-		return new ArchiveGapError(`${prediction.why}; ${warnings.join('; ')}`, [
-			'look for an undamaged copy of that segment in pg_wal of the old primary and of every standby',
-			...nearest,
-		])
-	}
-	if (chain.gap !== undefined) {
-		return new ArchiveGapError(
-			`${prediction.why}; ${chain.gap.missingCount} WAL segment(s) are missing from the archive, the first is ${chain.gap.firstMissing}`,
-			[
-				`look for ${chain.gap.firstMissing} in pg_wal of the old primary and of every standby, and copy it into the archive`,
-				`or choose a target before ${formatLsn(chain.gap.lastReachableLsn)}, the last position replay can reach`,
-				...nearest,
-			],
-		)
-	}
+	const obstacle = obstacleTo(prediction.why, path, nearest)
+	if (obstacle !== undefined) return obstacle
 	return new TargetBeyondArchiveError(prediction.why, [
 		...nearest,
 		target.kind === 'lsn' || target.kind === 'time'
@@ -221,10 +254,23 @@ function refusal(
 	])
 }
 
+function nearestStop(nearest: TransactionBoundary | undefined): readonly string[] {
+	return nearest === undefined
+		? []
+		: [`the nearest stop that works: --after ${formatLsn(nearest.lsn)} (xid ${nearest.xid})`]
+}
+
 /** End of the last record that replay has to read: the stop record itself too, which PostgreSQL reads whole before it stops at it. */
 function lastNeededLsn(wal: DecodedWal, {stopLsn, stopRecordLsn}: Consequences): Lsn {
 	if (stopRecordLsn === undefined) return stopLsn
-	return wal.boundaries.find(boundary => boundary.lsn === stopRecordLsn)?.endLsn ?? wal.endLsn
+	return wal.boundaries.find(boundary => boundary.lsn >= stopRecordLsn)?.endLsn ?? wal.endLsn
+}
+
+/** From where on nothing is applied. An inclusive LSN at a record that is no boundary applies that record too, which ends before the next boundary begins. */
+function firstNotApplied(wal: DecodedWal, target: RecoveryTarget, {replayEndLsn, stopLsn}: Consequences): Lsn {
+	if (replayEndLsn !== undefined) return replayEndLsn
+	if (target.kind !== 'lsn' || !target.inclusive) return stopLsn
+	return wal.boundaries.find(boundary => boundary.lsn >= stopLsn)?.lsn ?? wal.endLsn
 }
 
 function requireWhole(chain: WalChain, neededLsn: Lsn, walSegmentBytes: number): void {
@@ -236,18 +282,16 @@ function requireWhole(chain: WalChain, neededLsn: Lsn, walSegmentBytes: number):
 			['wait until the segment is archived, or choose an earlier target'],
 		)
 	}
+	const {missingCount, firstMissing} = chain.gap
 	throw new ArchiveGapError(
-		`${chain.gap.missingCount} WAL segment(s) missing from the archive, the first is ${chain.gap.firstMissing}`,
-		[
-			`look for ${chain.gap.firstMissing} in pg_wal of the old primary and of every standby, and copy it into the archive`,
-			`or choose a target before ${formatLsn(chain.gap.lastReachableLsn)}, the last position replay can reach`,
-		],
+		`${missingCount} WAL segment(s) missing from the archive, the first is ${firstMissing}`,
+		gapAdvice(chain.gap),
 	)
 }
 
-function refuseTablespaces(wal: DecodedWal, backup: BaseBackup, stopLsn: Lsn): void {
+function refuseTablespaces(wal: DecodedWal, backup: BaseBackup, notAppliedFromLsn: Lsn): void {
 	const created = wal.facts.tablespacesCreated.find(
-		tablespace => tablespace.lsn >= backup.startLsn && tablespace.lsn < stopLsn,
+		tablespace => tablespace.lsn >= backup.startLsn && tablespace.lsn < notAppliedFromLsn,
 	)
 	if (created === undefined) return
 	throw new NoUsableBackupError(
@@ -275,8 +319,7 @@ async function decideDestination(
 		throw new UsageError(`the destination ${JSON.stringify(wanted)} is not an absolute path`, [
 			'type it from the root: /…',
 		])
-	if (/[\n\r]/.test(wanted))
-		throw new UsageError('the destination has a line break in its name', ['choose another folder'])
+	refuseLineBreak(wanted, 'choose another folder')
 	const found = await host.destination(wanted)
 	const within = foldersOnlyRead(survey).find(folder => isWithin(found.realPath, folder))
 	if (within !== undefined) {
@@ -307,12 +350,17 @@ async function decideDestination(
 	return {path: found.realPath, existed: found.state === 'empty'}
 }
 
+/** A path in the server's settings or in the list of its WAL cannot be told from two. */
+function refuseLineBreak(path: string, whatToDo: string): void {
+	const problem = pathProblem(path)
+	if (problem !== undefined) throw new UsageError(problem, [whatToDo])
+}
+
 /** Room for what replay adds before the first checkpoint: segments in pg_wal and grown relations. */
 const diskReserveBytes = 64 * 1024 * 1024
 
-function foldersOnlyRead({location, segments, backups}: OpenedArchive['survey']): readonly string[] {
-	const archives = new Set(segments.map(segment => `${location}/${segment.key}`.replace(/\/[^/]*$/, '')))
-	return [...archives, ...backups.map(backup => backup.location)]
+function foldersOnlyRead({location, backups}: OpenedArchive['survey']): readonly string[] {
+	return [location, ...backups.map(backup => backup.location)]
 }
 
 function isWithin(path: string, folder: string): boolean {
@@ -359,7 +407,9 @@ async function newRecoveryName({now, journals}: PlanWorld): Promise<string> {
 
 /** The server probes history files upward from the target's timeline and takes the first number that has none. */
 function nextTimeline({timelines}: OpenedArchive['survey'], target: number): number {
-	const known = new Set<number>(timelines.map(summary => summary.history.timeline))
+	const known = new Set<number>(
+		timelines.flatMap(({history, historyFile}) => (historyFile === undefined ? [] : [history.timeline])),
+	)
 	let next = target + 1
 	while (known.has(next)) next++
 	return next
@@ -369,14 +419,14 @@ function nextTimeline({timelines}: OpenedArchive['survey'], target: number): num
 function requiredSettings(
 	controlData: Readonly<Record<string, string>>,
 	wal: DecodedWal,
-	stopLsn: Lsn,
+	notAppliedFromLsn: Lsn,
 ): Readonly<Record<string, number>> {
 	const required: Record<string, number> = {}
 	const raise = (name: string, value: number) => {
 		if (Number.isFinite(value)) required[name] = Math.max(required[name] ?? 0, value)
 	}
 	for (const [name, line] of controlDataLines) raise(name, Number(controlData[line]))
-	for (const change of wal.facts.parameterChanges.filter(candidate => candidate.lsn < stopLsn)) {
+	for (const change of wal.facts.parameterChanges.filter(candidate => candidate.lsn < notAppliedFromLsn)) {
 		for (const [name, value] of Object.entries(change.settings)) raise(name, value)
 	}
 	return required
@@ -390,7 +440,8 @@ const controlDataLines: readonly (readonly [string, string])[] = [
 	['max_locks_per_transaction', 'max_locks_per_xact setting'],
 ]
 
-function planFindings(wal: DecodedWal, backup: BaseBackup, consequences: Consequences): RestorePlan['findings'] {
+function planFindings(path: DecodedPath, backup: BaseBackup, consequences: Consequences): RestorePlan['findings'] {
+	const {wal} = path
 	const onPath = (lsn: Lsn) => lsn >= backup.startLsn && lsn < consequences.stopLsn
 	const findings: RestorePlan['findings'] = []
 	const overflow = wal.facts.subtransactionOverflows.find(onPath)
@@ -410,6 +461,15 @@ function planFindings(wal: DecodedWal, backup: BaseBackup, consequences: Consequ
 			severity: 'warning',
 			message: `${consequences.preparedInDoubt.length} prepared transaction(s) stay in doubt at the target and hold their locks after promotion: ${consequences.preparedInDoubt.map(gid => JSON.stringify(gid)).join(', ')}`,
 			whatToDo: ['after promotion decide each one: COMMIT PREPARED or ROLLBACK PREPARED'],
+		})
+	}
+	const obstacle = obstacleTo(`what was committed from ${formatLsn(wal.endLsn)} on is given up and not counted`, path)
+	if (obstacle !== undefined) {
+		findings.push({
+			code: path.warnings.length > 0 ? 'segment-unreadable' : 'archive-gap',
+			severity: 'warning',
+			message: obstacle.message,
+			whatToDo: ['if those commits matter more than the incident’s, mend the archive first'],
 		})
 	}
 	return findings

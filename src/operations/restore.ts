@@ -104,12 +104,13 @@ export async function carryOut(
 		})
 		return held
 	} catch (error) {
-		const failure = signal.aborted ? interrupted(plan) : error
-		const {leaves, serverLog} = await cleanUp(world, plan, serverStarted)
+		const {leaves, serverLog, problems} = await cleanUp(world, plan, serverStarted)
+		const failure = signal.aborted ? interrupted(plan, leaves, problems.length === 0) : error
+		const {code, message, whatToDo} = troubleOf(failure)
 		await write({
 			event: 'failed',
 			at: world.now(),
-			trouble: mutableTrouble(failure),
+			trouble: {code, message, whatToDo: [...problems, ...whatToDo]},
 			leaves: [...leaves],
 			serverLog: [...serverLog],
 		})
@@ -217,36 +218,41 @@ function lowerBoundFromLog(plan: RestorePlan, facts: ServerLogFacts): Lsn | unde
 	return fetchedFrom > facts.redoStartLsn ? fetchedFrom : facts.redoStartLsn
 }
 
-async function cleanUp(
-	world: RestoreWorld,
-	plan: RestorePlan,
-	serverStarted: boolean,
-): Promise<{readonly leaves: readonly string[]; readonly serverLog: readonly string[]}> {
+interface CleanedUp {
+	readonly leaves: readonly string[]
+	readonly serverLog: readonly string[]
+	/** What could not be cleaned up, and why. It is told with the failure and never takes its place. */
+	readonly problems: readonly string[]
+}
+
+async function cleanUp({engine}: RestoreWorld, plan: RestorePlan, serverStarted: boolean): Promise<CleanedUp> {
+	const made = [plan.destination, plan.workDirectory]
+	const problemOf = (what: string) => (error: unknown) => [`${what}: ${troubleOf(error).message}`]
 	if (serverStarted) {
-		const log = await world.engine.observe(plan).then(
+		const log = await engine.observe(plan).then(
 			observation => observation.log,
 			() => [],
 		)
-		await world.engine.stopServer(plan)
-		return {leaves: [plan.destination, plan.workDirectory], serverLog: notableLines(log)}
+		const problems = await engine.stopServer(plan).then(() => [], problemOf('the restored server was not stopped'))
+		return {leaves: made, serverLog: notableLines(log), problems}
 	}
-	await world.engine.removeAll(plan)
-	return {leaves: [], serverLog: []}
+	const problems = await engine.removeAll(plan).then(() => [], problemOf('what was made was not removed'))
+	return {leaves: problems.length === 0 ? [] : made, serverLog: [], problems}
 }
 
-function interrupted(plan: RestorePlan): OperatorError {
-	return new ReplayAbortedError(`the restore into ${plan.destination} was interrupted before it reached the target`, [
-		'start it again with the same plan once the destination is empty',
-		`lastgood abandon ${plan.recovery} --yes removes anything that is left`,
+function interrupted(plan: RestorePlan, leaves: readonly string[], cleanedUp: boolean): OperatorError {
+	const what = `the restore into ${plan.destination} was interrupted before it reached the target`
+	if (leaves.length === 0)
+		return new ReplayAbortedError(`${what}, and what it had made was removed`, [
+			'nothing is left: make a new plan to restore again',
+		])
+	return new ReplayAbortedError(cleanedUp ? `${what}, and its server was stopped` : what, [
+		`lastgood abandon ${plan.recovery} --yes removes ${leaves.join(' and ')}`,
+		'make a new plan to restore again',
 	])
 }
 
 /** The log lines that tell the story of a replay; the fetch of each segment is left out. */
 export function notableLines(log: readonly string[]): readonly string[] {
 	return log.filter(line => !/restored log file|: {2}redo in progress|the database system is /.test(line)).slice(-60)
-}
-
-function mutableTrouble(error: unknown): {code: string; message: string; whatToDo: string[]} {
-	const {code, message, whatToDo} = troubleOf(error)
-	return {code, message, whatToDo: [...whatToDo]}
 }

@@ -4,6 +4,7 @@ import {isCommit, isTransactionEnd, type RecoveryTarget} from '../domain/recover
 import type {UtcInstant} from '../domain/time.ts'
 import type {Lsn} from '../domain/wal/lsn.ts'
 import {formatLsn} from '../domain/wal/lsn.ts'
+import {obstacleTo} from './obstacle.ts'
 
 /** A target as it is asked for on the command line: xids are looked up in the WAL before they mean a place. */
 export type WantedTarget =
@@ -35,7 +36,7 @@ export function decodeNeedOf(wanted: WantedTarget): {readonly stopLsn?: Lsn; rea
 	}
 }
 
-/** The target on the decoded path. Throws TargetBeyondArchiveError for an xid that never ended there, UsageError for one that did not commit. */
+/** The target on the decoded path. Throws TargetBeyondArchiveError for an xid that never committed there, ArchiveGapError where it may have behind a hole, UsageError for a subtransaction's. */
 export function resolveTarget(wanted: WantedTarget, path: DecodedPath): RecoveryTarget {
 	const {timeline} = path.history
 	switch (wanted.kind) {
@@ -62,7 +63,8 @@ export function resolveTarget(wanted: WantedTarget, path: DecodedPath): Recovery
 	}
 }
 
-function commitOf(xid: number, {wal}: DecodedPath): Lsn {
+function commitOf(xid: number, path: DecodedPath): Lsn {
+	const {wal} = path
 	const ends = wal.boundaries.filter(isTransactionEnd)
 	const commit = ends.find(boundary => isCommit(boundary) && boundary.xid === xid)
 	if (commit !== undefined) return commit.lsn
@@ -81,13 +83,14 @@ function commitOf(xid: number, {wal}: DecodedPath): Lsn {
 		)
 	}
 	const open = wal.open.find(transaction => transaction.xid === xid)
-	throw new TargetBeyondArchiveError(
+	const why =
 		open === undefined
 			? `xid ${xid} never committed in the archived WAL from ${formatLsn(wal.fromLsn)} to ${formatLsn(wal.endLsn)}`
-			: `xid ${xid} never committed: it was still open at ${formatLsn(wal.endLsn)}, where the archived WAL ends`,
-		[
-			'lastgood boundaries lists the commits around a time with their xids',
-			'a commit before the base backup cannot be a target',
-		],
-	)
+			: `xid ${xid} never committed: it was still open at ${formatLsn(wal.endLsn)}, where the archived WAL ends`
+	const obstacle = obstacleTo(why, path)
+	if (obstacle !== undefined) throw obstacle
+	throw new TargetBeyondArchiveError(why, [
+		'lastgood boundaries lists the commits around a time with their xids',
+		'a commit before the base backup cannot be a target',
+	])
 }

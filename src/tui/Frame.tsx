@@ -8,6 +8,7 @@ import {Lines} from './parts/Lines.tsx'
 import {dialog, help, tooSmall} from './parts/overlays.ts'
 import {trouble} from './parts/trouble.ts'
 import {Boundaries} from './screens/Boundaries.tsx'
+import {Browse} from './screens/Browse.tsx'
 import {Confirm} from './screens/Confirm.tsx'
 import {Decide} from './screens/Decide.tsx'
 import {Incident} from './screens/Incident.tsx'
@@ -114,6 +115,10 @@ function Screen({view, ...room}: ScreenRoom) {
 			return <Decide view={view} {...room} />
 		case 'runbook':
 			return <Runbook view={view} {...room} />
+		case 'timelines':
+		case 'segments':
+		case 'records':
+			return <Browse view={view} {...room} />
 		default:
 			return view satisfies never
 	}
@@ -131,6 +136,9 @@ const questions: Readonly<Record<ScreenView['screen'], string>> = {
 	inspect: 'Held at the target: is the data right?',
 	decide: 'What becomes of the restored server?',
 	runbook: 'What was done',
+	timelines: 'Which timeline?',
+	segments: 'Which segment or base backup?',
+	records: 'What does this segment hold?',
 }
 
 /** A block in the middle of the screen, over everything else. Its rows are full, so nothing shows through. */

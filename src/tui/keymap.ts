@@ -136,10 +136,40 @@ const answering: readonly Binding[] = [
 	},
 ]
 
+/** What the levels of an archive have in common. */
+const browsing: readonly Binding[] = [
+	{
+		keys: ['d', 'space'],
+		event: {type: 'detailToggled'},
+		label: 'all about this one',
+		hint: {keys: ['d'], text: 'detail', rank: 4},
+	},
+	{
+		keys: ['/'],
+		event: {type: 'searchOpened'},
+		label: 'search',
+		hint: {keys: ['/'], text: 'search', rank: 3},
+	},
+	{keys: ['n'], event: {type: 'searchRepeated', by: 1}, label: 'search on, or back'},
+	{keys: ['N'], event: {type: 'searchRepeated', by: -1}, label: 'search on, or back'},
+	{
+		keys: [':'],
+		event: {type: 'placeAsked'},
+		label: 'go to an LSN, a time or a segment',
+		hint: {keys: [':'], text: 'go to', rank: 3},
+	},
+]
+
 /** What every key does, wherever it is live. Footer, help and the keys themselves read this one table. */
 export const keymap: Readonly<Record<KeyContext, readonly Binding[]>> = {
 	survey: [
 		enterCalm('report the incident', 'go on to the incident'),
+		{
+			keys: ['o'],
+			event: {type: 'browseOpened'},
+			label: 'look around in the archive',
+			hint: {keys: ['o'], text: 'browse', rank: 3, during: 'calm'},
+		},
 		...moving('scroll'),
 		...paging,
 		again('survey the archive again'),
@@ -300,6 +330,56 @@ export const keymap: Readonly<Record<KeyContext, readonly Binding[]>> = {
 		enter('finish', 'finish'),
 		...leaving,
 	],
+	timelines: [
+		enterCalm('open', 'its segments and base backups'),
+		...moving('move'),
+		...paging,
+		...browsing,
+		again('survey the archive again'),
+		{...back, label: 'out of the archive'},
+		...leaving,
+	],
+	segments: [
+		enter('open', 'its records, or where the base backup begins'),
+		...moving('move'),
+		...paging,
+		...browsing,
+		{
+			keys: ['t'],
+			event: {type: 'timesAsked'},
+			label: 'read the commit times of what is in sight',
+			hint: {keys: ['t'], text: 'times', rank: 6},
+		},
+		{...back, label: 'up to the timelines'},
+		...leaving,
+	],
+	records: [
+		...moving('move'),
+		...paging,
+		{
+			keys: ['f'],
+			event: {type: 'filterOpened'},
+			label: 'filter',
+			hint: {keys: ['f'], text: 'filter', rank: 3},
+		},
+		...browsing.map(binding =>
+			binding.event.type === 'detailToggled' ? {...binding, keys: [...binding.keys, 'enter']} : binding,
+		),
+		{
+			keys: [']', 'right'],
+			event: {type: 'turned', by: 1},
+			label: 'the next or the previous segment',
+			hint: {keys: ['[', ']'], text: 'segment', rank: 5},
+		},
+		{keys: ['[', 'left'], event: {type: 'turned', by: -1}, label: 'the next or the previous segment'},
+		{...back, label: 'stop searching, drop the filter, or up'},
+		...leaving,
+	],
+	'browse-text': [
+		enter('go', 'search, filter or go there'),
+		{...back, label: 'leave it', hint: {keys: ['escape'], text: 'leave it', rank: 0}},
+		...editing,
+	],
 	dialog: [
 		enter('answer', 'give the selected answer'),
 		...answering,
@@ -326,6 +406,7 @@ const textContexts: ReadonlySet<KeyContext> = new Set<KeyContext>([
 	'confirm-text',
 	'inspect-text',
 	'decide-text',
+	'browse-text',
 ])
 
 /** The contexts of each screen, for its help, each with a title. */
@@ -357,6 +438,18 @@ const contextsOf: Readonly<
 		{context: 'decide-text', title: 'Typing the decision'},
 	],
 	runbook: [{context: 'runbook', title: 'Runbook'}],
+	timelines: [
+		{context: 'timelines', title: 'Timelines'},
+		{context: 'browse-text', title: 'Typing'},
+	],
+	segments: [
+		{context: 'segments', title: 'Segments and base backups'},
+		{context: 'browse-text', title: 'Typing'},
+	],
+	records: [
+		{context: 'records', title: 'Records'},
+		{context: 'browse-text', title: 'Typing'},
+	],
 }
 
 /** Live everywhere, and no event: the terminal's own business. */

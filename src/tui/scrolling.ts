@@ -1,5 +1,12 @@
 import type {OperatorEvent} from '../guide/events.ts'
-import {answerRows, bodyRows, boundaryTableRows, runbookRows, type TerminalSize} from '../guide/layout.ts'
+import {
+	answerRows,
+	bodyRows,
+	boundaryTableRows,
+	browseTableRows,
+	runbookRows,
+	type TerminalSize,
+} from '../guide/layout.ts'
 import type {ScreenView} from '../guide/views.ts'
 
 /**
@@ -38,6 +45,10 @@ function pageRows(screen: ScreenView, size: TerminalSize): number {
 			return answerRows(size)
 		case 'runbook':
 			return runbookRows(size)
+		case 'timelines':
+		case 'segments':
+		case 'records':
+			return browseTableRows(size, screen.detail !== undefined)
 		default:
 			// Two rows of the page before stay, to read on from.
 			return Math.max(1, bodyRows(size) - 3)

@@ -1,5 +1,5 @@
-import type {ArchivedSegment, BaseBackup, Survey, TimelineSummary} from '../../src/domain/archive/survey.ts'
 import {chainFrom} from '../../src/domain/archive/chain.ts'
+import type {ArchivedSegment, BaseBackup, Survey, TimelineSummary} from '../../src/domain/archive/survey.ts'
 import type {RelationName, RelationNames} from '../../src/domain/names.ts'
 import type {DecodedPath} from '../../src/domain/recovery/path.ts'
 import {planSteps, type RestorePlan} from '../../src/domain/recovery/plan.ts'
@@ -44,7 +44,10 @@ export function timeline(number: number): TimelineId {
 }
 
 /** A history whose timelines left one another there. */
-export function historyOf(own: number, ...switches: readonly (readonly [parent: number, at: string])[]): TimelineHistory {
+export function historyOf(
+	own: number,
+	...switches: readonly (readonly [parent: number, at: string])[]
+): TimelineHistory {
 	return {
 		timeline: timeline(own),
 		switches: switches.map(([parent, at]) => ({
@@ -97,7 +100,7 @@ const idle: TransactionWork = {
 }
 
 interface Place {
-	/** Start of the record, as text. */
+	/** Start of the record, as text; the one before it starts 48 bytes earlier. */
 	readonly lsn?: string
 	/** End of the record, as text: 40 bytes on when absent. */
 	readonly endLsn?: string
@@ -114,8 +117,18 @@ interface EndOver extends Place {
 	readonly work?: Partial<TransactionWork>
 }
 
-function placeOf({lsn: start = '0/5100028', endLsn}: Place): {readonly lsn: Lsn; readonly endLsn: Lsn; readonly ordinal: 0} {
-	return {lsn: lsn(start), endLsn: endLsn === undefined ? advanceLsn(lsn(start), 40) : lsn(endLsn), ordinal: 0}
+function placeOf({lsn: start = '0/5100028', endLsn}: Place): {
+	readonly lsn: Lsn
+	readonly prevLsn: Lsn
+	readonly endLsn: Lsn
+	readonly ordinal: 0
+} {
+	return {
+		lsn: lsn(start),
+		prevLsn: advanceLsn(lsn(start), -48),
+		endLsn: endLsn === undefined ? advanceLsn(lsn(start), 40) : lsn(endLsn),
+		ordinal: 0,
+	}
 }
 
 /** The end of a transaction: a commit unless another kind is said. */
@@ -146,7 +159,10 @@ export function restorePoint(name: string, place: Place = {}): RestorePointBound
 	return {kind: 'restore-point', ...placeOf(place), name}
 }
 
-export function prepare(gid: string, over: Place & {readonly xid?: number; readonly at?: string} = {}): PrepareBoundary {
+export function prepare(
+	gid: string,
+	over: Place & {readonly xid?: number; readonly at?: string} = {},
+): PrepareBoundary {
 	return {kind: 'prepare', ...placeOf(over), xid: over.xid ?? 3760, at: utc(over.at ?? '09:40:50.000000'), gid}
 }
 
@@ -214,7 +230,9 @@ export function segments(...runs: readonly string[]): readonly ArchivedSegment[]
 export function backup(over: Partial<BaseBackup> = {}): BaseBackup {
 	return {
 		id: 'base-0401',
+		format: 'plain',
 		kind: 'full',
+		needs: [],
 		timeline: firstTimeline,
 		startLsn: lsn('0/5000028'),
 		stopLsn: lsn('0/5000138'),
@@ -249,7 +267,12 @@ export function survey(over: Partial<Survey> = {}): Survey {
 		location: '/archive',
 		layout: 'plain',
 		store: 'local',
-		cluster: {systemIdentifier: '7710895412341931179', postgresMajor: 15, pageMagic: 0xd110, walSegmentBytes: segmentBytes},
+		cluster: {
+			systemIdentifier: '7710895412341931179',
+			postgresMajor: 15,
+			pageMagic: 0xd110,
+			walSegmentBytes: segmentBytes,
+		},
 		timelines: [timelineSummary(firstHistory)],
 		backups: [backup()],
 		coverage: [

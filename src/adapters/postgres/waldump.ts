@@ -4,7 +4,7 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import type {ArchivedSegment} from '../../domain/archive/survey.ts'
 import {OperatorError, WaldumpFailedError, WaldumpVersionMismatchError} from '../../domain/errors.ts'
-import {formatLsn} from '../../domain/wal/lsn.ts'
+import {formatLsn, type Lsn} from '../../domain/wal/lsn.ts'
 import {longPageHeaderBytes, readSegmentHeader, segmentFileName, segmentNumberOf} from '../../domain/wal/segment.ts'
 import {firstSeam, type Seam} from '../../domain/wal/succession.ts'
 import type {ArchiveStore, Codecs, WaldumpEnding, WalReader} from '../../ports.ts'
@@ -43,11 +43,11 @@ export function createWalReader(options: WalReaderOptions): WalReader {
 	}
 }
 
-/** A part of the chain that one run reads: segments from `first` to `last`, records from the seam `from` up to the seam `to`. */
+/** A part of the chain that one run reads: segments from `first` to `last`, records from `from` up to the seam `to`. */
 interface Batch {
 	readonly first: number
 	readonly last: number
-	readonly from: Seam | undefined
+	readonly from: Lsn | undefined
 	readonly to: Seam | undefined
 }
 
@@ -118,10 +118,10 @@ class Dump {
 		this.#folder = await privateFolder(this.#options.temporaryDirectory ?? tmpdir())
 		let pending: Promise<Batch | undefined> = Promise.resolve(undefined)
 		try {
-			let batch: Batch | undefined = await this.#prepare(0, undefined, signal)
+			let batch: Batch | undefined = await this.#prepare(0, this.#request.startLsn, signal)
 			for (;;) {
 				const {last, to} = batch
-				pending = to === undefined ? Promise.resolve(undefined) : this.#prepare(last, to, signal)
+				pending = to === undefined ? Promise.resolve(undefined) : this.#prepare(last, to.startLsn, signal)
 				pending.catch(() => {})
 				const ending: WaldumpEnding = yield* this.#dump(batch)
 				const next: Batch | undefined = ending.exitCode === 0 ? await pending : undefined
@@ -144,7 +144,7 @@ class Dump {
 			'-p',
 			this.#folder,
 			...filters,
-			...(batch.from === undefined ? [] : ['-s', formatLsn(batch.from.startLsn)]),
+			...(batch.from === undefined ? [] : ['-s', formatLsn(batch.from)]),
 			// Where the last record ends, not where the next begins: behind a page header pg_waldump would read on, into a page that
 			// it has only a part of, and take what its buffer held before for a record.
 			...(batch.to === undefined ? [] : ['-e', formatLsn(batch.to.endLsn)]),
@@ -165,7 +165,7 @@ class Dump {
 	}
 
 	/** Puts the segments from `first` on in place, as many as a batch takes, and finds where it ends. */
-	async #prepare(first: number, from: Seam | undefined, signal: AbortSignal): Promise<Batch> {
+	async #prepare(first: number, from: Lsn | undefined, signal: AbortSignal): Promise<Batch> {
 		const {segments, walSegmentBytes} = this.#request
 		const most = this.#options.batchBytes ?? defaultBatchBytes
 		let copiedBytes = 0
@@ -243,10 +243,13 @@ class Dump {
 }
 
 const folders = new Set<string>()
+let isExitWatched = false
 
 /** A folder that is removed also when the process ends before anybody else could. */
 async function privateFolder(parent: string): Promise<string> {
-	if (folders.size === 0) process.once('exit', removeLeftFolders)
+	// Once: dumps that begin together would each add a listener.
+	if (!isExitWatched) process.once('exit', removeLeftFolders)
+	isExitWatched = true
 	try {
 		const folder = await mkdtemp(join(parent, 'lastgood-wal-'))
 		folders.add(folder)
@@ -259,7 +262,6 @@ async function privateFolder(parent: string): Promise<string> {
 async function removeFolder(folder: string): Promise<void> {
 	await rm(folder, {recursive: true, force: true})
 	folders.delete(folder)
-	if (folders.size === 0) process.removeListener('exit', removeLeftFolders)
 }
 
 function removeLeftFolders(): void {

@@ -1,8 +1,7 @@
-import type {BaseBackup, Survey, WalChain} from '../archive/survey.ts'
+import type {BaseBackup, Survey} from '../archive/survey.ts'
 import type {UtcInstant} from '../time.ts'
 import type {Lsn} from '../wal/lsn.ts'
 import {formatLsn} from '../wal/lsn.ts'
-import {segmentNumberOf} from '../wal/segment.ts'
 import type {TimelineHistory, TimelineId} from '../wal/timeline.ts'
 import {timelineAt} from '../wal/timeline.ts'
 
@@ -99,10 +98,4 @@ export function historyOf(survey: Survey, timeline: TimelineId | undefined): Tim
 				)
 			: candidates.find(summary => summary.history.timeline === timeline)
 	return found?.history
-}
-
-/** Whether the chain holds the segment in which this LSN stands. */
-export function chainReaches(chain: WalChain, lsn: Lsn, walSegmentBytes: number): boolean {
-	const wanted = segmentNumberOf(lsn, walSegmentBytes)
-	return chain.segments.some(segment => segment.number === wanted)
 }

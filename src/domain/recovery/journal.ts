@@ -129,6 +129,8 @@ export interface RecoveryState {
 	readonly provenExact: boolean
 	readonly timeline: number | undefined
 	readonly trouble: Trouble | undefined
+	/** From here on the restored cluster may be open for writes, whatever was written down after it. */
+	readonly promotionRequested: boolean
 }
 
 /** Folds the journal into where the recovery is. */
@@ -143,6 +145,7 @@ export function recoveryStateOf(recovery: string, entries: readonly JournalEntry
 		provenExact: false,
 		timeline: undefined,
 		trouble: undefined,
+		promotionRequested: false,
 	})
 }
 
@@ -157,7 +160,7 @@ function applyEntry(state: RecoveryState, entry: JournalEntry): RecoveryState {
 		case 'held':
 			return {...state, phase: 'held', stoppedAtLsn: entry.stoppedAtLsn, provenExact: entry.provenExact}
 		case 'promotion-requested':
-			return {...state, phase: 'promoting'}
+			return {...state, phase: 'promoting', promotionRequested: true}
 		case 'promoted':
 			return {...state, phase: 'promoted', timeline: entry.timeline}
 		case 'abandoned':

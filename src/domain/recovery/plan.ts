@@ -1,5 +1,6 @@
 import {z} from 'zod'
 import {instantJson, lsnJson, timelineJson} from '../json.ts'
+import {describeCount} from '../text.ts'
 import type {RecoveryTarget} from './target.ts'
 
 const boundaryNamed = z.object({
@@ -203,9 +204,12 @@ export function planSteps(plan: RestorePlan): PlanStep[] {
 			['install', '-d', '-m', '0700', '-o', plan.serverUser.name, destination, workDirectory, socketDirectory],
 		),
 		step('copy-base-backup', `copy base backup ${plan.backup.id}, verified against its manifest`, 'lastgood', [
-			'cp',
+			'rsync',
 			'-a',
-			`${plan.backup.location}/.`,
+			'--exclude=/pg_wal/*',
+			'--exclude=/pg_replslot/*',
+			'--exclude=/postmaster.*',
+			`${plan.backup.location}/`,
 			destination,
 		]),
 		step('disarm', 'take out what would connect, stream or stop it: standby.signal, postgresql.auto.conf', 'lastgood', [
@@ -234,19 +238,24 @@ export function planSteps(plan: RestorePlan): PlanStep[] {
 			'program',
 			[`${programs.directory}/postgres`, '-D', destination, '-c', configuration],
 		),
-		step('replay', `replay ${plan.wal.segmentCount} WAL segments up to the target and hold there`, 'lastgood', [
-			plan.psql,
-			'-h',
-			socketDirectory,
-			'-p',
-			String(plan.port),
-			'-U',
-			plan.superuser,
-			'-d',
-			'postgres',
-			'-c',
-			'select pg_last_wal_replay_lsn()',
-		]),
+		step(
+			'replay',
+			`replay ${describeCount(plan.wal.segmentCount, 'WAL segment')} up to the target and hold there`,
+			'lastgood',
+			[
+				plan.psql,
+				'-h',
+				socketDirectory,
+				'-p',
+				String(plan.port),
+				'-U',
+				plan.superuser,
+				'-d',
+				'postgres',
+				'-c',
+				'select pg_last_wal_replay_lsn()',
+			],
+		),
 		step('check', 'check the data; nothing can be changed', 'lastgood', [
 			plan.psql,
 			'-h',

@@ -115,7 +115,7 @@ function planSection(plan: RestorePlan): string {
 	)
 	const steps = plan.steps.map(
 		(step, index) =>
-			`${index + 1}. ${step.what}${step.irreversible ? ' — **irreversible**' : ''}\n   ${step.by === 'program' ? 'runs' : 'done by lastgood; by hand'}: ${code(shellText(step.command))}`,
+			`${index + 1}. ${isolatedText(step.what)}${step.irreversible ? ' — **irreversible**' : ''}\n   ${step.by === 'program' ? 'runs' : 'done by lastgood; by hand'}: ${code(shellText(step.command))}`,
 	)
 	return [
 		'## Plan',
@@ -138,19 +138,19 @@ function planSection(plan: RestorePlan): string {
 		...(lost.length === 0
 			? []
 			: [
-					'### Given up after the stop\n',
+					'### Given up after the stop',
 					`| table | inserted | updated | deleted |\n|---|---:|---:|---:|\n${lost.join('\n')}`,
 				]),
-		'### Steps and commands\n',
+		'### Steps and commands',
 		steps.join('\n'),
-		'### Settings of the restored server\n',
-		fence(plan.settings.map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`).join('\n')),
-		'### Disarmed\n',
+		'### Settings of the restored server',
+		fence(plan.settings.map(([name, value]) => isolatedText(`${name} = '${value.replaceAll("'", "''")}'`)).join('\n')),
+		'### Disarmed',
 		plan.disarmed.map(statement => `- ${statement}`).join('\n'),
 		...(plan.findings.length === 0
 			? []
 			: [
-					'### Findings\n',
+					'### Findings',
 					plan.findings
 						.map(finding => `- **${finding.severity}** ${finding.code}: ${isolatedText(finding.message)}`)
 						.join('\n'),
@@ -161,8 +161,9 @@ function planSection(plan: RestorePlan): string {
 function whatHappenedSection(entries: readonly JournalEntry[]): string {
 	const lines = entries.flatMap(entry => {
 		const text = happenedText(entry)
-		return text === undefined ? [] : [`- ${formatInstant(entry.at)} ${text}`]
+		return text === undefined ? [] : [`- ${formatInstant(entry.at)} ${isolatedText(text)}`]
 	})
+	if (lines.length === 0) return ''
 	const log = entries.findLast(entry => entry.event === 'failed' || entry.event === 'held')
 	const serverLog =
 		log !== undefined && 'serverLog' in log && log.serverLog.length > 0
@@ -178,13 +179,13 @@ function happenedText(entry: JournalEntry): string | undefined {
 		case 'step-started':
 			return `${entry.step} begins`
 		case 'step-finished':
-			return `${entry.step} done${entry.notes.length === 0 ? '' : `: ${isolatedText(entry.notes.join('; '))}`}`
+			return `${entry.step} done${entry.notes.length === 0 ? '' : `: ${entry.notes.join('; ')}`}`
 		case 'server-started':
 			return `server process ${entry.pid}`
 		case 'held':
 			return `**held at ${formatLsn(entry.stoppedAtLsn)}**${entry.provenExact ? ', exactly where planned' : ''}`
 		case 'question-asked':
-			return `asked in ${entry.database}: ${code(entry.statement)}${entry.problem === null ? `, ${describeCount(entry.rows ?? 0, 'row')}` : `, refused: ${isolatedText(entry.problem)}`}`
+			return `asked in ${entry.database}: ${code(entry.statement)}${entry.problem === null ? `, ${describeCount(entry.rows ?? 0, 'row')}` : `, refused: ${entry.problem}`}`
 		case 'promotion-requested':
 			return `promotion: ${entry.how}`
 		case 'promoted':
@@ -194,7 +195,7 @@ function happenedText(entry: JournalEntry): string | undefined {
 		case 'abandoned':
 			return `abandoned, removed ${entry.removed.join(', ') || 'nothing'}`
 		case 'failed':
-			return `**failed**, ${entry.trouble.code}: ${isolatedText(entry.trouble.message)}${entry.leaves.length === 0 ? '; nothing is left of it' : `; left: ${entry.leaves.join(', ')}`}`
+			return `**failed**, ${entry.trouble.code}: ${entry.trouble.message}${entry.leaves.length === 0 ? '; nothing is left of it' : `; left: ${entry.leaves.join(', ')}`}`
 		case 'left':
 			return `lastgood was left${entry.leaves.length === 0 ? '' : `: ${entry.leaves.join(' ')}`}`
 		case 'opened':
@@ -219,13 +220,14 @@ function checksSection(entries: readonly JournalEntry[]): string {
 	return `## Checks\n\n| check | outcome | expected | found |\n|---|---|---|---|\n${rows.join('\n')}`
 }
 
-function openPointsSection({phase, plan, recovery}: RecoveryState): string {
+function openPointsSection({phase, plan, recovery, trouble}: RecoveryState): string {
 	if (plan === undefined) return ''
 	const points: string[] = []
 	if (phase === 'held')
 		points.push(
 			`the restored server holds at the target: lastgood promote ${recovery} --yes, or lastgood abandon ${recovery} --yes`,
 		)
+	if (phase === 'failed') points.push(...(trouble?.whatToDo ?? []).map(isolatedText))
 	if (phase === 'promoted') {
 		points.push(
 			'it archives nothing and listens on its private socket only: give it its own archive and configuration before applications use it',
@@ -262,9 +264,16 @@ function cell(text: string): string {
 
 function code(text: string): string {
 	const safe = isolatedText(text)
-	return safe.includes('`') ? `\`\` ${safe} \`\`` : `\`${safe}\``
+	const quote = '`'.repeat(longestRunOfBackticks(safe) + 1)
+	return quote === '`' ? `\`${safe}\`` : `${quote} ${safe} ${quote}`
 }
 
+/** A fence longer than any run of backticks in the text: what a server was made to say cannot end it. */
 function fence(text: string): string {
-	return `\`\`\`\n${text}\n\`\`\``
+	const quote = '`'.repeat(Math.max(3, longestRunOfBackticks(text) + 1))
+	return `${quote}\n${text}\n${quote}`
+}
+
+function longestRunOfBackticks(text: string): number {
+	return Math.max(0, ...(text.match(/`+/g) ?? []).map(run => run.length))
 }

@@ -163,15 +163,11 @@ function findStop(target: RecoveryTarget, wal: DecodedWal, consistentFromLsn: Ls
 
 function lsnStop(lsn: Lsn, inclusive: boolean, wal: DecodedWal): Stop | undefined {
 	// The server stops at the first record that starts at or after the LSN; without one it never does.
-	if (lsn >= wal.endLsn) return undefined
-	const exact = wal.boundaries.find(boundary => boundary.lsn === lsn)
-	if (exact !== undefined) return inclusive ? after(exact) : before(exact)
-	// The LSN is no boundary's: no commit starts between it and the record it stands for, as far as exclusive goes;
-	// an inclusive one also applies that record, which is a commit only if the LSN lies inside the record before it.
+	if (lsn > wal.lastLsn) return undefined
 	const next = wal.boundaries.find(boundary => boundary.lsn >= lsn)
-	const insideRecordBefore = wal.boundaries.find(boundary => boundary.lsn < lsn && lsn < boundary.endLsn)
-	if (inclusive && insideRecordBefore !== undefined && next !== undefined && next.lsn === insideRecordBefore.endLsn)
-		return after(next)
+	if (next !== undefined && next.prevLsn < lsn) return inclusive ? after(next) : before(next)
+	// The record that the LSN stands for is no boundary: no commit starts between the two, and an inclusive target applies
+	// that record besides, and nothing more.
 	return {stopLsn: lsn, replayEndLsn: undefined, stopRecordLsn: lsn}
 }
 
@@ -196,6 +192,7 @@ function consequencesOf(stop: Stop, wal: DecodedWal): Consequences {
 			.filter(boundary => boundary.lsn < stop.stopLsn)
 			.map(boundary => boundary.xid),
 	)
+	const inDoubt = prepares.filter(boundary => !endedBefore.has(boundary.xid))
 	return {
 		...stop,
 		lastKept,
@@ -207,25 +204,27 @@ function consequencesOf(stop: Stop, wal: DecodedWal): Consequences {
 			undefined,
 		),
 		lostRows: sumRows(lost.flatMap(boundary => boundary.work.rows)),
-		inFlight: inFlightAt(stop.stopLsn, wal),
-		preparedInDoubt: prepares.filter(boundary => !endedBefore.has(boundary.xid)).map(boundary => boundary.gid),
+		inFlight: inFlightAt(stop.stopLsn, wal, new Set(inDoubt.map(boundary => boundary.xid))),
+		preparedInDoubt: inDoubt.map(boundary => boundary.gid),
 		stampedLaterButKept: firstLost === undefined ? [] : kept.filter(boundary => boundary.at > firstLost.at),
 		stampedEarlierButLost: lastKept === undefined ? [] : lost.filter(boundary => boundary.at < lastKept.at),
 	}
 }
 
-function inFlightAt(stopLsn: Lsn, wal: DecodedWal): readonly InFlightTransaction[] {
+/** What was prepared is no longer in flight: it stays, in doubt. A transaction whose first record is not known began before what was decoded. */
+function inFlightAt(stopLsn: Lsn, wal: DecodedWal, inDoubt: ReadonlySet<number>): readonly InFlightTransaction[] {
 	const ended = wal.boundaries
 		.filter(isTransactionEnd)
-		.filter(
-			boundary => boundary.lsn >= stopLsn && boundary.work.firstLsn !== undefined && boundary.work.firstLsn < stopLsn,
-		)
-		.map(boundary => ({xid: boundary.xid, firstLsn: boundary.work.firstLsn ?? boundary.lsn, outcome: boundary.kind}))
-	const open = wal.open
-		.map(transaction => ({...transaction, firstLsn: transaction.firstLsn ?? wal.fromLsn}))
-		.filter(transaction => transaction.firstLsn < stopLsn)
-		.map(transaction => ({xid: transaction.xid, firstLsn: transaction.firstLsn, outcome: 'unknown' as const}))
-	return [...ended, ...open].sort((a, b) => (a.firstLsn < b.firstLsn ? -1 : a.firstLsn > b.firstLsn ? 1 : 0))
+		.filter(boundary => boundary.lsn >= stopLsn)
+		.map(({xid, work, kind}) => ({xid, firstLsn: work.firstLsn ?? wal.fromLsn, outcome: kind}))
+	const open = wal.open.map(({xid, firstLsn}) => ({
+		xid,
+		firstLsn: firstLsn ?? wal.fromLsn,
+		outcome: 'unknown' as const,
+	}))
+	return [...ended, ...open]
+		.filter(({xid, firstLsn}) => firstLsn < stopLsn && !inDoubt.has(xid))
+		.sort((a, b) => (a.firstLsn < b.firstLsn ? -1 : a.firstLsn > b.firstLsn ? 1 : 0))
 }
 
 /** Adds rows up by relation. */

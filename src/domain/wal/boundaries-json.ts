@@ -43,6 +43,7 @@ const nothingWritten = {
 	durationMs: null,
 	walBytes: null,
 	tables: [],
+	catalogRows: 0,
 	dropped: [],
 	truncated: [],
 	subxids: [],

@@ -163,6 +163,7 @@ class Fold implements BoundaryFold {
 		if (this.#firstRecord === undefined || this.#lastRecord === undefined) return undefined
 		return {
 			fromLsn: this.#firstRecord.lsn < this.#fromLsn ? this.#fromLsn : this.#firstRecord.lsn,
+			lastLsn: this.#lastRecord.lsn,
 			endLsn: endLsnOf(this.#lastRecord, this.#walSegmentBytes),
 			boundaries,
 			open: this.#open(),
@@ -302,6 +303,7 @@ class Fold implements BoundaryFold {
 		return {
 			kind,
 			lsn: record.lsn,
+			prevLsn: record.prevLsn,
 			endLsn: endLsnOf(record, this.#walSegmentBytes),
 			ordinal: this.#ordinal,
 			xid,
@@ -333,6 +335,7 @@ class Fold implements BoundaryFold {
 		return {
 			kind: 'prepare',
 			lsn: record.lsn,
+			prevLsn: record.prevLsn,
 			endLsn: endLsnOf(record, this.#walSegmentBytes),
 			ordinal: this.#ordinal,
 			xid: record.xid,
@@ -369,7 +372,6 @@ class Fold implements BoundaryFold {
 		const droppedOids = new Set(stats.map(item => item.slice(relationStats.length)))
 
 		const dropped: RelationKey[] = []
-		const truncated: RelationKey[] = []
 		const undecided: RelationKey[] = []
 		for (const {key, tablespaceOid, databaseOid, relfilenode} of removed) {
 			if (transaction.created?.has(key) === true || isCatalog(tablespaceOid, relfilenode)) continue
@@ -377,8 +379,7 @@ class Fold implements BoundaryFold {
 			else undecided.push(key)
 		}
 		const noneReplaced = replacements.size === 0 && (this.#postgresMajor < 15 || undecided.length <= droppedOids.size)
-		;(noneReplaced ? dropped : truncated).push(...undecided)
-		return {dropped, truncated}
+		return noneReplaced ? {dropped: [...dropped, ...undecided], truncated: nothing} : {dropped, truncated: undecided}
 	}
 
 	#takeCreated(transaction: Transaction, path: string): void {
@@ -392,6 +393,7 @@ class Fold implements BoundaryFold {
 				return {
 					kind: 'restore-point',
 					lsn: record.lsn,
+					prevLsn: record.prevLsn,
 					endLsn: endLsnOf(record, this.#walSegmentBytes),
 					ordinal: this.#ordinal,
 					name: detached(record.description),
@@ -408,8 +410,9 @@ class Fold implements BoundaryFold {
 			case 'CHECKPOINT_SHUTDOWN':
 			case 'END_OF_RECOVERY':
 				// Nothing runs across a shutdown or the end of a recovery; only what is prepared stays. A crash writes no ABORT.
+				// What is only listed may have been prepared before: the next list tells.
 				for (const [xid, transaction] of this.#transactions) {
-					if (transaction.gid === undefined) this.#forget(xid)
+					if (transaction.gid === undefined && !transaction.listedOnly) this.#forget(xid)
 				}
 				this.#takeNextXid(nextXidOfCheckpoint.exec(record.description)?.[1])
 				return undefined

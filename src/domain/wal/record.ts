@@ -47,6 +47,8 @@ export interface TransactionWork {
 interface BoundaryBase {
 	/** Start of the record: what pg_waldump prints and `recovery_target_lsn` takes. */
 	readonly lsn: Lsn
+	/** Start of the record before it, whatever that is: no record starts between the two. */
+	readonly prevLsn: Lsn
 	/** End of the record: what `pg_last_wal_replay_lsn()` says once it is applied. */
 	readonly endLsn: Lsn
 	/** Place in WAL order among the boundaries of one decode, from 0. */
@@ -110,6 +112,8 @@ export interface PathFacts {
 /** All that one decode of a stretch of WAL told. */
 export interface DecodedWal {
 	readonly fromLsn: Lsn
+	/** Start of the last record read: no record starts after it. */
+	readonly lastLsn: Lsn
 	/** End of the last record read. */
 	readonly endLsn: Lsn
 	readonly boundaries: readonly Boundary[]

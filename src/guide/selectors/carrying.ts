@@ -120,7 +120,7 @@ export function inspectView(state: GuideState, step: InspectStep): InspectView {
 			...step.checks.map(({name, outcome, expected, found}) => ({name, outcome, expected, found: isolatedText(found)})),
 			...(step.checking ? [{name: 'checking', outcome: 'running' as const, expected: '', found: ''}] : []),
 		],
-		connect: `${shellText(held.connect)} -d ${held.databases[step.databaseIndex] ?? 'postgres'}`,
+		connect: shellText([...held.connect, '-d', held.databases[step.databaseIndex] ?? 'postgres']),
 		prompt: fieldView(step.prompt, {
 			label: 'SQL',
 			focused: step.prompting,

@@ -2,6 +2,7 @@ import type {Trouble} from '../../domain/errors.ts'
 import {isolatedText} from '../../domain/text.ts'
 import {formatSecond} from '../../domain/time.ts'
 import {formatLsn} from '../../domain/wal/lsn.ts'
+import {browseCrumbs, browseKeys, browseView} from '../browse/selectors.ts'
 import {leavesBehind} from '../leaving.ts'
 import type {GuideState, Step} from '../state.ts'
 import {dialogAnswers} from '../update.ts'
@@ -9,6 +10,7 @@ import type {DialogView, KeyContext, ScreenView, Span, StepName, TroubleView, Vi
 import {smallestColumns, smallestRows} from '../views.ts'
 import {boundariesView} from './boundaries.ts'
 import {decideView, inspectView, restoreView, runbookView} from './carrying.ts'
+import {crumbs} from './crumbs.ts'
 import {incidentView} from './incident.ts'
 import {confirmView, planView} from './plan.ts'
 import {surveyView} from './survey.ts'
@@ -29,17 +31,14 @@ const stepNames: readonly StepName[] = [
 
 /** The whole frame for a state. */
 export function viewOf(state: GuideState): View {
-	const current = stepNames.indexOf(state.step.name)
+	const {step} = state
 	return {
 		screen: screenOf(state),
-		breadcrumb: stepNames.map((name, index) => ({
-			name,
-			state: index < current ? 'done' : index === current ? 'current' : 'ahead',
-		})),
+		breadcrumb: step.name === 'browse' ? browseCrumbs(step.browse) : crumbs(stepNames, step.name),
 		source: isolatedText(state.options.source),
 		badge: badgeOf(state.step),
 		clock: formatSecond(state.now),
-		notice: state.notice,
+		notice: step.name === 'browse' ? step.browse.notice : state.notice,
 		trouble: troubleOf(state.step),
 		dialog: dialogOf(state),
 		help: state.help,
@@ -72,6 +71,8 @@ function screenOf(state: GuideState): ScreenView {
 			return decideView(state, step)
 		case 'runbook':
 			return runbookView(state, step)
+		case 'browse':
+			return browseView(step.browse, state)
 		default:
 			return step satisfies never
 	}
@@ -81,6 +82,7 @@ function screenOf(state: GuideState): ScreenView {
 function badgeOf(step: Step): Span {
 	switch (step.name) {
 		case 'survey':
+		case 'browse':
 		case 'incident':
 		case 'boundaries':
 		case 'target':
@@ -112,6 +114,8 @@ function troubleOf(step: Step): TroubleView | undefined {
 			return troubleView('the restore failed', step.trouble)
 		case 'decide':
 			return troubleView('that did not work', step.trouble)
+		case 'browse':
+			return troubleView('this cannot be read', step.browse.trouble)
 		// At the prompt a refused statement is answered where its rows would stand.
 		case 'inspect':
 		case 'incident':
@@ -124,7 +128,8 @@ function troubleOf(step: Step): TroubleView | undefined {
 	}
 }
 
-function troubleView(title: string, trouble: Trouble | undefined): TroubleView | undefined {
+/** What went wrong as a screen shows it; undefined where nothing did. */
+export function troubleView(title: string, trouble: Trouble | undefined): TroubleView | undefined {
 	if (trouble === undefined) return undefined
 	return {title, message: isolatedText(trouble.message), whatToDo: trouble.whatToDo.map(isolatedText)}
 }
@@ -168,6 +173,8 @@ function keysOf(state: GuideState): KeyContext {
 			return step.prompting ? 'inspect-text' : 'inspect'
 		case 'decide':
 			return step.field === undefined ? 'decide' : 'decide-text'
+		case 'browse':
+			return browseKeys(step.browse)
 		case 'survey':
 		case 'target':
 		case 'restore':

@@ -27,7 +27,7 @@ export function planView(_state: GuideState, step: PlanStep): PlanView {
 			number: index + 1,
 			what: planned.what,
 			command: shellText(planned.command),
-			by: planned.by === 'program' ? 'runs' : 'by hand',
+			by: planned.by === 'program' ? 'runs' : 'by lastgood',
 			irreversible: planned.irreversible,
 		})),
 		settings: (plan?.settings ?? []).map(([name, value]) => fact(name, value === '' ? "''" : value)),

@@ -14,7 +14,7 @@ export function surveyView(_state: GuideState, step: SurveyStep): SurveyView {
 		progress: survey === undefined && step.trouble === undefined ? step.progress : undefined,
 		cluster: survey === undefined ? [] : clusterFacts(survey),
 		timelines: survey === undefined ? [] : survey.timelines.map(timelineLine),
-		backups: backupsTable(survey?.backups ?? []),
+		backups: backupsTable(survey?.backups),
 		coverage: survey === undefined ? [] : coverageBands(survey),
 		findings: (survey?.findings ?? []).map(({severity, message, whatToDo}) => ({severity, message, whatToDo})),
 		verdict: survey === undefined ? undefined : verdict(survey),
@@ -57,9 +57,10 @@ const backupColumns: readonly Column[] = [
 	{title: 'usable', align: 'left', width: 30, flexible: true, expendable: 0},
 ]
 
-function backupsTable(backups: readonly BaseBackup[]): Table {
+/** Without a survey it is not known yet whether there are any. */
+function backupsTable(backups: readonly BaseBackup[] | undefined): Table {
 	const plain = (text: string): Span => ({text, tone: 'plain'})
-	const rows: Row[] = backups.map(backup => ({
+	const rows: Row[] = (backups ?? []).map(backup => ({
 		key: backup.id,
 		cells: [
 			plain(backup.id),
@@ -71,7 +72,7 @@ function backupsTable(backups: readonly BaseBackup[]): Table {
 		selected: false,
 		disabledReason: undefined,
 	}))
-	return {columns: backupColumns, rows, position: '', empty: 'no base backup was found'}
+	return {columns: backupColumns, rows, position: '', empty: backups === undefined ? '' : 'no base backup was found'}
 }
 
 /** One band for each backup and timeline: from the first to the last commit that can be reached. */

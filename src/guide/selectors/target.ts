@@ -41,7 +41,7 @@ export function targetView(state: GuideState, step: TargetStep): TargetView {
 			consequences?.lostRows ?? [],
 			lostTableRows({columns: state.columns, rows: state.rows}),
 		),
-		inFlight: consequences === undefined ? [] : inFlightLines(consequences),
+		inFlight: consequences === undefined ? [] : inFlightLines(consequences, step.suspect),
 		cautions: cautionsOf(option, consequences, step.suspect),
 	}
 }
@@ -163,8 +163,10 @@ function losesFacts(consequences: Consequences, suspect: TransactionBoundary): r
 	]
 }
 
-function inFlightLines({inFlight, preparedInDoubt}: Consequences): readonly Line[] {
-	const lines: Line[] = inFlight.map(({xid, firstLsn, outcome}) => [
+/** The marked commit is in flight just before itself: that it is lost is the point, and said elsewhere. */
+function inFlightLines({inFlight, preparedInDoubt}: Consequences, suspect: TransactionBoundary): readonly Line[] {
+	const others = inFlight.filter(({xid}) => xid !== suspect.xid)
+	const lines: Line[] = others.map(({xid, firstLsn, outcome}) => [
 		{text: `xid ${xid}`, tone: 'plain'},
 		{text: ` began at ${formatLsn(firstLsn)}, `, tone: 'dim'},
 		{

@@ -2,7 +2,7 @@ import {isolatedText} from '../../domain/text.ts'
 import type {Outcome} from '../effects.ts'
 import type {GuideEvent} from '../events.ts'
 import type {DecideStep, Decision, GuideState, Held, InspectStep, RestoreStep, RunbookStep, Step} from '../state.ts'
-import {editField, emptyField} from '../text-field.ts'
+import {editField, emptyField, isEdit} from '../text-field.ts'
 
 /** Restore, inspect, decide and runbook: the steps in which something is done. */
 
@@ -67,21 +67,28 @@ export function updateInspect(state: GuideState, step: InspectStep, event: Guide
 		case 'checksFailed':
 			return stay(state, {...step, checking: false, trouble: event.trouble})
 		case 'questionAnswered':
-			return stay(state, {
-				...step,
-				asking: false,
-				trouble: undefined,
-				answerTop: 0,
-				answer: {
-					columns: event.columns.map(isolatedText),
-					rows: event.rows.map(row => row.map(value => (value === null ? null : isolatedText(value)))),
-					cut: event.cut,
-				},
-			})
 		case 'questionRefused':
-			return stay(state, {...step, asking: false, answer: undefined, trouble: event.trouble})
+			return stay(state, answered(step, event))
 		default:
 			return step.prompting ? updatePrompt(state, step, event) : updateInspectKeys(state, step, event)
+	}
+}
+
+function answered(
+	step: InspectStep,
+	event: Extract<GuideEvent, {type: 'questionAnswered' | 'questionRefused'}>,
+): InspectStep {
+	if (event.type === 'questionRefused') return {...step, asking: false, answer: undefined, trouble: event.trouble}
+	return {
+		...step,
+		asking: false,
+		trouble: undefined,
+		answerTop: 0,
+		answer: {
+			columns: event.columns.map(isolatedText),
+			rows: event.rows.map(row => row.map(value => (value === null ? null : isolatedText(value)))),
+			cut: event.cut,
+		},
 	}
 }
 
@@ -91,6 +98,7 @@ function updatePrompt(state: GuideState, step: InspectStep, event: GuideEvent): 
 			return stay(state, {...step, prompting: false})
 		case 'moved':
 		case 'paged':
+		case 'databaseTurned':
 			return updateInspectKeys(state, step, event)
 		case 'accepted': {
 			const statement = step.prompt.text.trim()
@@ -102,7 +110,7 @@ function updatePrompt(state: GuideState, step: InspectStep, event: GuideEvent): 
 			}
 		}
 		default:
-			return stay(state, {...step, prompt: editField(step.prompt, event)})
+			return isEdit(event) ? stay(state, {...step, prompt: editField(step.prompt, event)}) : {state, effects: []}
 	}
 }
 
@@ -157,6 +165,9 @@ export function updateDecide(state: GuideState, step: DecideStep, event: GuideEv
 		case 'promotionFailed':
 		case 'abandonFailed':
 			return stay(state, {...step, working: false, trouble: event.trouble})
+		case 'questionAnswered':
+		case 'questionRefused':
+			return {state: {...state, step: {...step, back: answered(step.back, event)}}, effects: []}
 		default:
 			if (step.working) return {state, effects: []}
 			return step.field === undefined ? updateDecideKeys(state, step, event) : updateTypedDecision(state, step, event)
@@ -201,6 +212,7 @@ function updateTypedDecision(state: GuideState, step: DecideStep, event: GuideEv
 			}
 		}
 		default:
+			if (!isEdit(event)) return {state, effects: []}
 			return stay(state, {...step, field: editField(field, event), problem: undefined})
 	}
 }

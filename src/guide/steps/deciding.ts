@@ -2,11 +2,10 @@ import {type DecodedPath, outlookOf} from '../../domain/recovery/path.ts'
 import {confirmationWord} from '../../domain/recovery/plan.ts'
 import type {RecoveryTarget} from '../../domain/recovery/target.ts'
 import type {TransactionBoundary} from '../../domain/wal/record.ts'
-import {describeWork} from '../boundary-list.ts'
 import type {Effect, Outcome} from '../effects.ts'
 import type {GuideEvent} from '../events.ts'
 import type {BoundariesStep, ConfirmStep, GuideState, PlanStep, Step, TargetOption, TargetStep} from '../state.ts'
-import {editField, emptyField, fieldWith} from '../text-field.ts'
+import {editField, emptyField, fieldWith, isEdit} from '../text-field.ts'
 
 /** Target, plan and confirm: the steps that decide, and still write nothing. */
 
@@ -54,6 +53,7 @@ export function updateTarget(state: GuideState, step: TargetStep, event: GuideEv
 				target: option.target,
 				destination: fieldWith(state.options.destination),
 				editing: false,
+				asked: {request: 0, destination: ''},
 				working: true,
 				plan: undefined,
 				trouble: undefined,
@@ -68,8 +68,10 @@ export function updateTarget(state: GuideState, step: TargetStep, event: GuideEv
 export function updatePlan(state: GuideState, step: PlanStep, event: GuideEvent): Outcome<GuideState> {
 	switch (event.type) {
 		case 'planMade':
+			if (event.request !== step.asked.request) return {state, effects: []}
 			return stay(state, {...step, working: false, plan: event.plan, trouble: undefined})
 		case 'planRefused':
+			if (event.request !== step.asked.request) return {state, effects: []}
 			return stay(state, {...step, working: false, plan: undefined, trouble: event.trouble})
 		default:
 			return step.editing ? updateDestination(state, step, event) : updatePlanKeys(state, step, event)
@@ -84,9 +86,10 @@ function updateDestination(state: GuideState, step: PlanStep, event: GuideEvent)
 			return stay(state, {
 				...step,
 				editing: false,
-				destination: fieldWith(step.plan?.destination ?? step.destination.text),
+				destination: fieldWith(step.plan?.destination ?? step.asked.destination),
 			})
 		default:
+			if (!isEdit(event)) return {state, effects: []}
 			return stay(state, {...step, destination: editField(step.destination, event)})
 	}
 }
@@ -115,14 +118,20 @@ function updatePlanKeys(state: GuideState, step: PlanStep, event: GuideEvent): O
 
 function replan(state: GuideState, step: PlanStep): Outcome<GuideState> {
 	const {incident} = step.back.back
+	const asked = {request: state.planRequests + 1, destination: step.destination.text.trim()}
 	return {
-		state: {...state, notice: undefined, step: {...step, working: true, plan: undefined, trouble: undefined}},
+		state: {
+			...state,
+			planRequests: asked.request,
+			notice: undefined,
+			step: {...step, asked, working: true, plan: undefined, trouble: undefined},
+		},
 		effects: [
 			{
 				type: 'plan',
+				...asked,
 				path: step.back.path,
 				target: step.target,
-				destination: step.destination.text.trim(),
 				incident: incident.kind === 'time' ? {typed: incident.typed, at: incident.at, zone: incident.zone} : undefined,
 			},
 		],
@@ -136,6 +145,7 @@ export function updateConfirm(state: GuideState, step: ConfirmStep, event: Guide
 		case 'accepted':
 			return confirm(state, step)
 		default:
+			if (!isEdit(event)) return {state, effects: []}
 			return stay(state, {...step, field: editField(step.field, event), problem: undefined})
 	}
 }
@@ -148,7 +158,6 @@ function confirm(state: GuideState, step: ConfirmStep): Outcome<GuideState> {
 			...step,
 			problem: typed === '' ? `type ${word} to start` : `${JSON.stringify(typed)} is not ${word}`,
 		})
-	const {suspect, back} = step.back.back
 	const effect: Effect = {
 		type: 'restore',
 		plan: step.plan,
@@ -163,15 +172,7 @@ function confirm(state: GuideState, step: ConfirmStep): Outcome<GuideState> {
 				user: state.options.user,
 			},
 			...state.decisions,
-			{
-				event: 'boundary-chosen',
-				at: state.now,
-				lsn: suspect.lsn,
-				xid: suspect.xid,
-				committedAt: suspect.at,
-				wrote: describeWork(back, suspect),
-			},
-			{event: 'planned', at: state.now, plan: step.plan},
+			{event: 'planned', at: step.plan.plannedAt, plan: step.plan},
 		],
 	}
 	return {

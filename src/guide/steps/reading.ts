@@ -1,12 +1,15 @@
+import type {BaseBackup} from '../../domain/archive/survey.ts'
 import {backupToDecodeFrom, historyOf} from '../../domain/recovery/backup-choice.ts'
 import {formatInstant} from '../../domain/time.ts'
-import {cursorIndex, listedBoundaries, windowOf} from '../boundary-list.ts'
+import {cursorIndex, describeWork, listedBoundaries, pointsNowhere, windowOf} from '../boundary-list.ts'
+import {openBrowse} from '../browse/state.ts'
+import {updateBrowse} from '../browse/update.ts'
 import type {Effect, Outcome} from '../effects.ts'
 import type {GuideEvent} from '../events.ts'
 import {describeTimeProblem, readIncident} from '../incident.ts'
-import type {BoundariesStep, GuideState, Incident, IncidentStep, Step, SurveyStep} from '../state.ts'
+import type {BoundariesStep, BrowseStep, GuideState, Incident, IncidentStep, Step, SurveyStep} from '../state.ts'
 import {incidentStep, windowMinutes} from '../state.ts'
-import {editField, emptyField} from '../text-field.ts'
+import {editField, emptyField, isEdit} from '../text-field.ts'
 import {targetStep} from './deciding.ts'
 
 /** Survey, incident and boundaries: the steps that only read. */
@@ -29,11 +32,20 @@ export function updateSurvey(state: GuideState, step: SurveyStep, event: GuideEv
 			return step.survey === undefined
 				? {state, effects: []}
 				: stay(state, incidentStep(step.survey, state.options.report))
+		case 'browseOpened':
+			return step.survey === undefined
+				? {state, effects: []}
+				: stay(state, {name: 'browse', back: step, browse: openBrowse(step.survey)})
 		case 'checksRepeated':
 			return {state: {...state, step: {...step, survey: undefined, trouble: undefined}}, effects: [{type: 'survey'}]}
 		default:
 			return {state, effects: []}
 	}
+}
+
+export function updateBrowsing(state: GuideState, step: BrowseStep, event: GuideEvent): Outcome<GuideState> {
+	const {browse, effects} = updateBrowse(step.browse, event, state)
+	return {state: {...state, step: browse === undefined ? step.back : {...step, browse}}, effects}
 }
 
 export function updateIncident(state: GuideState, step: IncidentStep, event: GuideEvent): Outcome<GuideState> {
@@ -52,7 +64,7 @@ export function updateIncident(state: GuideState, step: IncidentStep, event: Gui
 		case 'accepted':
 			return acceptIncident(state, step)
 		default: {
-			if (step.readings !== undefined) return {state, effects: []}
+			if (step.readings !== undefined || !isEdit(event)) return {state, effects: []}
 			if (step.zoneField !== undefined)
 				return stay(state, {...step, zoneField: editField(step.zoneField, event), problem: undefined})
 			return stay(state, {...step, field: editField(step.field, event), problem: undefined})
@@ -146,14 +158,13 @@ export function updateBoundaries(state: GuideState, step: BoundariesStep, event:
 			})
 		case 'namesRead':
 			return heard(state, {...step, names: event.names})
-		case 'decodingFinished':
-			return heard(state, {
-				...step,
-				path: event.path,
-				names: event.path.names,
-				segmentsRead: event.path.segmentsRead,
-				boundaries: event.path.wal.boundaries,
-			})
+		case 'decodingFinished': {
+			const {path} = event
+			const {boundaries} = path.wal
+			const decoded = {...step, path, names: path.names, segmentsRead: path.segmentsRead, boundaries}
+			const missing = pointsNowhere(decoded)
+			return missing === undefined ? heard(state, decoded) : noticed({...state, step: decoded}, missing)
+		}
 		case 'decodingFailed':
 			return heard(state, {...step, trouble: event.trouble})
 		default:
@@ -171,7 +182,7 @@ function updateFilter(state: GuideState, step: BoundariesStep, event: GuideEvent
 		case 'paged':
 			return updateList(state, step, event)
 		default:
-			return stay(state, {...step, filter: editField(step.filter, event)})
+			return isEdit(event) ? stay(state, {...step, filter: editField(step.filter, event)}) : {state, effects: []}
 	}
 }
 
@@ -213,18 +224,21 @@ function widen(state: GuideState, step: BoundariesStep, by: number): Outcome<Gui
 	if (step.incident.kind !== 'time') return {state, effects: []}
 	const windowIndex = clamp(step.windowIndex + by, 0, windowMinutes.length - 1)
 	const widened = {...step, windowIndex}
-	if (step.path === undefined) return stay(state, widened)
-	const history = historyOf(step.survey, undefined)
-	const from = windowOf(step.incident, windowIndex)?.from
-	const needed =
-		history === undefined ? undefined : backupToDecodeFrom(step.survey, history, from === undefined ? {} : {from})
-	const reachesBack =
-		needed !== undefined && step.path.backup !== undefined && needed.startLsn < step.path.backup.startLsn
+	const needed = backupNeededFor(step, windowIndex)
+	const decodedFrom = step.path === undefined ? backupNeededFor(step, step.windowIndex) : step.path.backup
+	const reachesBack = needed !== undefined && decodedFrom !== undefined && needed.startLsn < decodedFrom.startLsn
 	if (!reachesBack) return stay(state, widened)
+	const nothingDecoded = {path: undefined, trouble: undefined, boundaries: [], segmentsRead: 0, segmentCount: undefined}
 	return {
-		state: {...state, step: {...widened, path: undefined, boundaries: [], segmentsRead: 0, segmentCount: undefined}},
-		effects: [{type: 'decode', survey: step.survey, from}],
+		state: {...state, notice: undefined, step: {...widened, ...nothingDecoded}},
+		effects: [{type: 'decode', survey: step.survey, from: windowOf(step.incident, windowIndex)?.from}],
 	}
+}
+
+function backupNeededFor({survey, incident, path}: BoundariesStep, windowIndex: number): BaseBackup | undefined {
+	const history = path?.history ?? historyOf(survey, undefined)
+	const from = windowOf(incident, windowIndex)?.from
+	return history === undefined ? undefined : backupToDecodeFrom(survey, history, from === undefined ? {} : {from})
 }
 
 function withCursor(step: BoundariesStep, by: number): BoundariesStep {
@@ -267,6 +281,14 @@ function chooseBoundary(state: GuideState, step: BoundariesStep): Outcome<GuideS
 								namesFrom: step.names?.source ?? 'none',
 							},
 						]),
+				{
+					event: 'boundary-chosen',
+					at: state.now,
+					lsn: boundary.lsn,
+					xid: boundary.xid,
+					committedAt: boundary.at,
+					wrote: describeWork(step, boundary),
+				},
 			],
 			step: targetStep(step, step.path, boundary),
 		},

@@ -1,9 +1,5 @@
 import {describe, expect, test} from 'vitest'
-import {
-	backupToDecodeFrom,
-	chooseBackup,
-	historyOf as historyIn,
-} from '../../../src/domain/recovery/backup-choice.ts'
+import {backupToDecodeFrom, chooseBackup, historyOf as historyIn} from '../../../src/domain/recovery/backup-choice.ts'
 import {firstHistory} from '../../../src/domain/wal/timeline.ts'
 import {backup, historyOf, lsn, survey, timeline, timelineSummary, utc} from '../../support/builders.ts'
 

@@ -20,14 +20,35 @@ const entries: readonly JournalEntry[] = [
 	{event: 'opened', at, recovery: 'r1', lastgood: '0.1.0', host: 'db2', user: 'anna'},
 	{event: 'surveyed', at, survey: {timelines: [1]}},
 	{event: 'incident-reported', at, typed: '09:41', incidentAt: utc('09:41:00'), zone: 'UTC'},
-	{event: 'boundaries-listed', at, from: utc('09:36:00'), to: utc('09:46:00'), commits: 8, segmentsRead: 3, namesFrom: 'primary'},
-	{event: 'boundary-chosen', at, lsn: lsn('0/5400070'), xid: 3770, committedAt: utc('09:41:23.501967'), wrote: 'bond_reservations ~841'},
+	{
+		event: 'boundaries-listed',
+		at,
+		from: utc('09:36:00'),
+		to: utc('09:46:00'),
+		commits: 8,
+		segmentsRead: 3,
+		namesFrom: 'primary',
+	},
+	{
+		event: 'boundary-chosen',
+		at,
+		lsn: lsn('0/5400070'),
+		xid: 3770,
+		committedAt: utc('09:41:23.501967'),
+		wrote: 'bond_reservations ~841',
+	},
 	{event: 'planned', at, plan: plan()},
 	{event: 'confirmed', at, how: 'the operator typed harbor'},
 	{event: 'step-started', at, step: 'copy-base-backup'},
 	{event: 'step-finished', at, step: 'copy-base-backup', notes: ['1296 files, 41000000 bytes']},
 	{event: 'server-started', at, pid: 4242},
-	{event: 'held', at, stoppedAtLsn: lsn('0/5400070'), provenExact: true, serverLog: ['LOG:  pausing at the end of recovery']},
+	{
+		event: 'held',
+		at,
+		stoppedAtLsn: lsn('0/5400070'),
+		provenExact: true,
+		serverLog: ['LOG:  pausing at the end of recovery'],
+	},
 	{event: 'check-finished', at, name: 'the server holds', outcome: 'passed', expected: 'paused', found: 'paused'},
 	{event: 'question-asked', at, database: 'harbor', statement: 'select 1', rows: 1, problem: null},
 	{event: 'promotion-requested', at, how: 'the operator typed promote'},
@@ -50,7 +71,14 @@ describe('a journal', () => {
 	})
 
 	test('keeps a line break of a statement inside its line', () => {
-		const entry: JournalEntry = {event: 'question-asked', at, database: 'a\nb', statement: 'select 1\n;', rows: null, problem: 'no'}
+		const entry: JournalEntry = {
+			event: 'question-asked',
+			at,
+			database: 'a\nb',
+			statement: 'select 1\n;',
+			rows: null,
+			problem: 'no',
+		}
 		expect(journalLine(entry).split('\n')).toHaveLength(1)
 		expect(parseJournalLine(journalLine(entry))).toEqual({ok: true, entry})
 	})
@@ -67,15 +95,30 @@ describe('a journal', () => {
 	test.each([
 		['half a line', '{"event":"confirmed","at":"2026', 'it is no JSON'],
 		['nothing', '', 'it is no JSON'],
-		['an entry without one of its fields', '{"event":"left","at":"2026-04-01T10:06:00Z"}', 'leaves: Invalid input: expected array, received undefined'],
-		['an LSN that is none', '{"event":"promoted","at":"2026-04-01T10:06:00Z","timeline":2,"lsn":"0"}', 'lsn: "0" is no LSN'],
-		['a time without a zone', '{"event":"confirmed","at":"2026-04-01T10:06:00","how":"x"}', 'at: "2026-04-01T10:06:00" is no time with a zone'],
+		[
+			'an entry without one of its fields',
+			'{"event":"left","at":"2026-04-01T10:06:00Z"}',
+			'leaves: Invalid input: expected array, received undefined',
+		],
+		[
+			'an LSN that is none',
+			'{"event":"promoted","at":"2026-04-01T10:06:00Z","timeline":2,"lsn":"0"}',
+			'lsn: "0" is no LSN',
+		],
+		[
+			'a time without a zone',
+			'{"event":"confirmed","at":"2026-04-01T10:06:00","how":"x"}',
+			'at: "2026-04-01T10:06:00" is no time with a zone',
+		],
 	])('refuses %s with the reason', (_, line, problem) => {
 		expect(parseJournalLine(line)).toEqual({ok: false, problem})
 	})
 
 	test('refuses an entry of another program', () => {
-		expect(parseJournalLine('{"event":"guessed"}')).toMatchObject({ok: false, problem: expect.stringMatching(/^event: /)})
+		expect(parseJournalLine('{"event":"guessed"}')).toMatchObject({
+			ok: false,
+			problem: expect.stringMatching(/^event: /),
+		})
 	})
 })
 
@@ -94,6 +137,7 @@ describe('the state of a recovery', () => {
 			provenExact: false,
 			timeline: undefined,
 			trouble: undefined,
+			promotionRequested: false,
 		})
 	})
 
@@ -108,6 +152,7 @@ describe('the state of a recovery', () => {
 			provenExact: true,
 			timeline: 2,
 			trouble: undefined,
+			promotionRequested: true,
 		})
 	})
 
@@ -141,7 +186,11 @@ describe('the state of a recovery', () => {
 	})
 
 	test('after a failure carries what went wrong', () => {
-		expect(upTo('held', [entries[17] as JournalEntry])).toMatchObject({phase: 'failed', trouble, stoppedAtLsn: lsn('0/5400070')})
+		expect(upTo('held', [entries[17] as JournalEntry])).toMatchObject({
+			phase: 'failed',
+			trouble,
+			stoppedAtLsn: lsn('0/5400070'),
+		})
 	})
 
 	test('gives every step of a plan a phase', () => {

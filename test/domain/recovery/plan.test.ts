@@ -1,8 +1,8 @@
 import {describe, expect, test} from 'vitest'
 import {
 	confirmationWord,
-	plannedTarget,
 	planFromJson,
+	plannedTarget,
 	planStepIds,
 	planSteps,
 	planToJson,
@@ -77,11 +77,31 @@ describe('a plan as JSON', () => {
 	test.each<[string, (json: Record<string, unknown>) => unknown, string]>([
 		['that is no object', () => 'plan', 'the document: Invalid input: expected object, received string'],
 		['of another version', json => ({...json, version: 2}), 'version: Invalid input: expected 1'],
-		['whose LSN is none', json => ({...json, stop: {...(json.stop as object), lsn: 'here'}}), 'stop.lsn: "here" is no LSN'],
-		['whose time names no zone', json => ({...json, plannedAt: '2026-04-01 10:05'}), 'plannedAt: "2026-04-01 10:05" is no time with a zone'],
-		['whose timeline is none', json => ({...json, target: {...(json.target as object), timeline: 0}}), 'target.timeline: 0 is no timeline'],
-		['without its destination', ({destination: _, ...json}) => json, 'destination: Invalid input: expected string, received undefined'],
-		['with a step that nobody knows', json => ({...json, steps: [{id: 'guess'}]}), 'steps.0.id: Invalid option: expected one of "create-directories"|"copy-base-backup"|"disarm"|"write-configuration"|"check-configuration"|"start-server"|"replay"|"check"|"promote"'],
+		[
+			'whose LSN is none',
+			json => ({...json, stop: {...(json.stop as object), lsn: 'here'}}),
+			'stop.lsn: "here" is no LSN',
+		],
+		[
+			'whose time names no zone',
+			json => ({...json, plannedAt: '2026-04-01 10:05'}),
+			'plannedAt: "2026-04-01 10:05" is no time with a zone',
+		],
+		[
+			'whose timeline is none',
+			json => ({...json, target: {...(json.target as object), timeline: 0}}),
+			'target.timeline: 0 is no timeline',
+		],
+		[
+			'without its destination',
+			({destination: _, ...json}) => json,
+			'destination: Invalid input: expected string, received undefined',
+		],
+		[
+			'with a step that nobody knows',
+			json => ({...json, steps: [{id: 'guess'}]}),
+			'steps.0.id: Invalid option: expected one of "create-directories"|"copy-base-backup"|"disarm"|"write-configuration"|"check-configuration"|"start-server"|"replay"|"check"|"promote"',
+		],
 	])('%s is refused with the place and the reason', (_, damaged, problem) => {
 		expect(planFromJson(damaged(planToJson(full) as Record<string, unknown>))).toEqual({ok: false, problem})
 	})
@@ -98,7 +118,7 @@ describe('the steps of a plan', () => {
 		const commands = planSteps(plan()).map(({command}) => command.join(' '))
 		expect(commands).toEqual([
 			'install -d -m 0700 -o postgres /restore/harbor /restore/harbor.lastgood /restore/harbor.lastgood/socket',
-			'cp -a /backups/base-0401/. /restore/harbor',
+			'rsync -a --exclude=/pg_wal/* --exclude=/pg_replslot/* --exclude=/postmaster.* /backups/base-0401/ /restore/harbor',
 			'rm -f /restore/harbor/standby.signal /restore/harbor/postgresql.auto.conf /restore/harbor/postmaster.pid',
 			'touch /restore/harbor/recovery.signal',
 			'/usr/lib/postgresql/15/bin/postgres -D /restore/harbor -c config_file=/restore/harbor.lastgood/postgresql.conf -C recovery_target_action',

@@ -53,7 +53,10 @@ interface Expectation {
 	readonly segmentBytes?: number
 }
 
-function judged(over: Partial<ServerObservation>, {stop, replayEnd, segmentBytes: bytes = segmentBytes}: Expectation = {stop: '0/5400070', replayEnd: '0/5400070'}): Standing {
+function judged(
+	over: Partial<ServerObservation>,
+	{stop, replayEnd, segmentBytes: bytes = segmentBytes}: Expectation = {stop: '0/5400070', replayEnd: '0/5400070'},
+): Standing {
 	return judgeStanding(observed(over), {
 		stopLsn: lsn(stop),
 		replayEndLsn: replayEnd === undefined ? undefined : lsn(replayEnd),
@@ -131,7 +134,9 @@ describe('the server log', () => {
 		['FATAL:  terminating connection due to administrator command'],
 		['FATAL:  connection to client lost'],
 	])('takes a refused connection for no failure: %s', line => {
-		expect(readServerLog(logged(line, 'DETAIL:  Consistent recovery state has not been yet reached.')).fatal).toEqual([])
+		expect(readServerLog(logged(line, 'DETAIL:  Consistent recovery state has not been yet reached.')).fatal).toEqual(
+			[],
+		)
 	})
 
 	test('keeps a real failure that stands after a refused connection', () => {
@@ -185,7 +190,10 @@ describe('a server that paused at its target', () => {
 	test('holds, not exactly, at or after a stop that names no known record', () => {
 		const stop = {stop: '0/5400070'}
 		expect(judged({}, stop)).toEqual({state: 'held', stoppedAtLsn: lsn('0/5400070'), exact: false})
-		expect(judged({answers: answers({replayEndLsn: lsn('0/54000B0')})}, stop)).toMatchObject({state: 'held', exact: false})
+		expect(judged({answers: answers({replayEndLsn: lsn('0/54000B0')})}, stop)).toMatchObject({
+			state: 'held',
+			exact: false,
+		})
 		expect(judged({answers: answers({replayEndLsn: lsn('0/5400048')})}, stop)).toEqual({
 			state: 'paused-elsewhere',
 			stoppedAtLsn: lsn('0/5400048'),
@@ -204,8 +212,18 @@ describe('a server on its way', () => {
 		['replays, before it accepts connections', heldLog.slice(0, 6), undefined, {state: 'replaying'}],
 		['replays, and answers', untilConsistent, answers({pauseState: 'not paused'}), {state: 'replaying'}],
 		['is about to pause', heldLog, answers({pauseState: 'pause requested'}), {state: 'replaying'}],
-		['was paused by hand short of the target', [...untilConsistent, ...logged('LOG:  recovery has paused')], answers(), {state: 'replaying'}],
-		['refuses a connection', [...heldLog.slice(0, 6), ...logged('FATAL:  the database system is starting up')], undefined, {state: 'replaying'}],
+		[
+			'was paused by hand short of the target',
+			[...untilConsistent, ...logged('LOG:  recovery has paused')],
+			answers(),
+			{state: 'replaying'},
+		],
+		[
+			'refuses a connection',
+			[...heldLog.slice(0, 6), ...logged('FATAL:  the database system is starting up')],
+			undefined,
+			{state: 'replaying'},
+		],
 	] as const)('%s', (_, log, said, expected) => {
 		expect(judged({log, answers: said})).toEqual(expected)
 	})
@@ -267,8 +285,12 @@ describe('a server that died', () => {
 	})
 
 	test('of 13, which knows no mid-replay pause, is quoted with its setting', () => {
-		const fatal = 'FATAL:  hot standby is not possible because max_connections = 100 is a lower setting than on the master server (its value was 250)'
-		expect(judged({processAlive: false, log: logged(fatal), answers: undefined})).toEqual({state: 'died', reasons: [fatal]})
+		const fatal =
+			'FATAL:  hot standby is not possible because max_connections = 100 is a lower setting than on the master server (its value was 250)'
+		expect(judged({processAlive: false, log: logged(fatal), answers: undefined})).toEqual({
+			state: 'died',
+			reasons: [fatal],
+		})
 	})
 
 	test('without a word is quoted with its last five lines', () => {
@@ -283,9 +305,27 @@ describe('the pace', () => {
 	const startedAt = utc('10:06:00')
 	test.each([
 		['is unknown at first', '10:06:00.100000', 50, 100, {bytesPerSecond: undefined, etaMs: undefined, percent: 50}],
-		['is unknown before anything was done', '10:06:30', 0, 100, {bytesPerSecond: undefined, etaMs: undefined, percent: 0}],
-		['is what was done since the start, and what is left at that', '10:06:10', 400, 1000, {bytesPerSecond: 40, etaMs: 15_000, percent: 40}],
-		['of more than there was to do leaves nothing', '10:06:10', 1200, 1000, {bytesPerSecond: 120, etaMs: 0, percent: 100}],
+		[
+			'is unknown before anything was done',
+			'10:06:30',
+			0,
+			100,
+			{bytesPerSecond: undefined, etaMs: undefined, percent: 0},
+		],
+		[
+			'is what was done since the start, and what is left at that',
+			'10:06:10',
+			400,
+			1000,
+			{bytesPerSecond: 40, etaMs: 15_000, percent: 40},
+		],
+		[
+			'of more than there was to do leaves nothing',
+			'10:06:10',
+			1200,
+			1000,
+			{bytesPerSecond: 120, etaMs: 0, percent: 100},
+		],
 		['of nothing to do is done', '10:06:10', 0, 0, {bytesPerSecond: undefined, etaMs: undefined, percent: 100}],
 	] as const)('%s', (_, now, done, total, expected) => {
 		expect(paceOf(startedAt, utc(now), done, total)).toEqual(expected)

@@ -25,7 +25,8 @@ const decided = plan({
 		{
 			code: 'prepared-in-doubt',
 			severity: 'warning',
-			message: '1 prepared transaction(s) stay in doubt at the target and hold their locks after promotion: "settle-42"',
+			message:
+				'1 prepared transaction(s) stay in doubt at the target and hold their locks after promotion: "settle-42"',
 			whatToDo: ['after promotion decide each one: COMMIT PREPARED or ROLLBACK PREPARED'],
 		},
 	],
@@ -34,8 +35,22 @@ const decided = plan({
 
 const decisions = (its: RestorePlan = decided): readonly JournalEntry[] => [
 	{event: 'opened', at: utc('10:05:30'), recovery, lastgood: '0.1.0', host: 'db2', user: 'anna'},
-	{event: 'incident-reported', at: utc('10:01:10'), typed: 'today 11:41 Europe/Berlin', incidentAt: utc('09:41:00'), zone: 'Europe/Berlin'},
-	{event: 'boundaries-listed', at: utc('10:03:00'), from: utc('09:36:00'), to: utc('09:46:00'), commits: 8, segmentsRead: 3, namesFrom: 'primary'},
+	{
+		event: 'incident-reported',
+		at: utc('10:01:10'),
+		typed: 'today 11:41 Europe/Berlin',
+		incidentAt: utc('09:41:00'),
+		zone: 'Europe/Berlin',
+	},
+	{
+		event: 'boundaries-listed',
+		at: utc('10:03:00'),
+		from: utc('09:36:00'),
+		to: utc('09:46:00'),
+		commits: 8,
+		segmentsRead: 3,
+		namesFrom: 'primary',
+	},
 	{
 		event: 'boundary-chosen',
 		at: utc('10:03:00'),
@@ -48,7 +63,11 @@ const decisions = (its: RestorePlan = decided): readonly JournalEntry[] => [
 	{event: 'confirmed', at: utc('10:05:30'), how: 'the operator typed harbor'},
 ]
 
-const made = (at: string, step: 'create-directories' | 'copy-base-backup' | 'disarm', ...notes: string[]): readonly JournalEntry[] => [
+const made = (
+	at: string,
+	step: 'create-directories' | 'copy-base-backup' | 'disarm',
+	...notes: string[]
+): readonly JournalEntry[] => [
 	{event: 'step-started', at: utc(at), step},
 	{event: 'step-finished', at: utc(at), step, notes},
 ]
@@ -81,8 +100,22 @@ const restored: readonly JournalEntry[] = [
 		expected: 'end of the last record before 0/5400070',
 		found: '0/5400070',
 	},
-	{event: 'check-finished', at: utc('10:05:54'), name: 'data checksums', outcome: 'noted', expected: 'no failure', found: 'the cluster has no data checksums'},
-	{event: 'question-asked', at: utc('10:06:30'), database: 'harbor', statement: 'select count(*) from bond_reservations', rows: 1, problem: null},
+	{
+		event: 'check-finished',
+		at: utc('10:05:54'),
+		name: 'data checksums',
+		outcome: 'noted',
+		expected: 'no failure',
+		found: 'the cluster has no data checksums',
+	},
+	{
+		event: 'question-asked',
+		at: utc('10:06:30'),
+		database: 'harbor',
+		statement: 'select count(*) from bond_reservations',
+		rows: 1,
+		problem: null,
+	},
 	{
 		event: 'question-asked',
 		at: utc('10:06:40'),
@@ -104,20 +137,30 @@ const failed: readonly JournalEntry[] = [
 		at: utc('10:05:48'),
 		trouble: {
 			code: 'replay-aborted',
-			message: 'the restored server stopped before the target: FATAL:  recovery ended before configured recovery target was reached',
+			message:
+				'the restored server stopped before the target: FATAL:  recovery ended before configured recovery target was reached',
 			whatToDo: [
 				'read /restore/harbor.lastgood/server.log',
 				'lastgood abandon r20260401-100500 --yes removes what was restored',
 			],
 		},
 		leaves: ['/restore/harbor', '/restore/harbor.lastgood'],
-		serverLog: ['2026-04-01 10:05:47.000 UTC [4243] FATAL:  recovery ended before configured recovery target was reached'],
+		serverLog: [
+			'2026-04-01 10:05:47.000 UTC [4243] FATAL:  recovery ended before configured recovery target was reached',
+		],
 	},
 ]
 
 describe('the runbook', () => {
-	test.each<[string, readonly JournalEntry[]]>([
-		['held', [...decisions(), ...restored, {event: 'left', at: utc('10:07:00'), leaves: ['The restored server holds at the target.']}]],
+	test.each<readonly [name: string, entries: readonly JournalEntry[]]>([
+		[
+			'held',
+			[
+				...decisions(),
+				...restored,
+				{event: 'left', at: utc('10:07:00'), leaves: ['The restored server holds at the target.']},
+			],
+		],
 		['promoted', [...decisions(), ...restored, ...promoted]],
 		['failed', [...decisions(), ...restored.slice(0, 8), ...failed]],
 		[
@@ -129,7 +172,7 @@ describe('the runbook', () => {
 				{event: 'abandoned', at: utc('10:08:02'), removed: ['/restore/harbor', '/restore/harbor.lastgood']},
 			],
 		],
-	])('of a recovery that was %s reads like golden/%s.md', (name, entries) => {
+	])('of a recovery that was %s reads like its golden file', (name, entries) => {
 		matchesGolden(name, renderRunbook(recovery, entries))
 	})
 
@@ -196,8 +239,17 @@ describe('what was measured', () => {
 	})
 
 	test('is unknown as far as the recovery did not get', () => {
-		expect(measure([])).toEqual({lostCommits: undefined, rpoMs: undefined, toHeldMs: undefined, toPromotedMs: undefined})
-		expect(measure([...decisions(), ...failed])).toMatchObject({lostCommits: 4, toHeldMs: undefined, toPromotedMs: undefined})
+		expect(measure([])).toEqual({
+			lostCommits: undefined,
+			rpoMs: undefined,
+			toHeldMs: undefined,
+			toPromotedMs: undefined,
+		})
+		expect(measure([...decisions(), ...failed])).toMatchObject({
+			lostCommits: 4,
+			toHeldMs: undefined,
+			toPromotedMs: undefined,
+		})
 	})
 
 	test('gives up no time where nothing is lost, or where stamps run backwards', () => {

@@ -20,7 +20,7 @@ function settingsOf(over: Partial<ServerSituation> = {}): readonly (readonly [st
 	})
 }
 
-const valueOf = (over: Partial<ServerSituation>, name: string) =>
+const settingIn = (over: Partial<ServerSituation>, name: string) =>
 	settingsOf(over).find(([setting]) => setting === name)?.[1]
 
 describe('the settings of a restored server', () => {
@@ -78,7 +78,7 @@ describe('the settings of a restored server', () => {
 		['event_triggers', [17, 18]],
 		['summarize_wal', [17, 18]],
 	])('name %s only to the versions that know it', (name, known) => {
-		expect(majors.filter(postgresMajor => valueOf({postgresMajor}, name) !== undefined)).toEqual(known)
+		expect(majors.filter(postgresMajor => settingIn({postgresMajor}, name) !== undefined)).toEqual(known)
 	})
 
 	test.each(majors)('of %d name nothing twice', postgresMajor => {
@@ -125,7 +125,7 @@ describe('the settings of a restored server', () => {
 
 	test('pin the timeline as a plain decimal number, whatever its file is called', () => {
 		const target = {...beforeReleaseJob, timeline: timeline(17)}
-		expect(valueOf({target}, 'recovery_target_timeline')).toBe('17')
+		expect(settingIn({target}, 'recovery_target_timeline')).toBe('17')
 	})
 
 	test('never leave the end of the archive without a target: the server would promote there', () => {

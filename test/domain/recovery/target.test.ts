@@ -49,15 +49,32 @@ const wal = decodedWal([
 	commit({lsn: '0/5001200', xid: 708, at: '09:19:59.999999'}),
 	restorePoint('nightly', {lsn: '0/5001300'}),
 	restorePoint('before release', {lsn: '0/5001330'}),
-	boundary({kind: 'commit-prepared', lsn: '0/5001400', xid: 710, at: '09:21:00.000000', gid: 'settle-42', first: '0/50002A0'}),
+	boundary({
+		kind: 'commit-prepared',
+		lsn: '0/5001400',
+		xid: 710,
+		at: '09:21:00.000000',
+		gid: 'settle-42',
+		first: '0/50002A0',
+	}),
 	commit({lsn: '0/5001500', xid: 711, at: '09:22:00.000000', endLsn: '0/5001528'}),
 	abort({lsn: '0/5001600', xid: 712, at: '09:23:00.000000', endLsn: '0/5001628'}),
 ])
 
 const onFirst = {timeline: firstTimeline}
-const byLsn = (text: string, inclusive: boolean): RecoveryTarget => ({kind: 'lsn', lsn: lsn(text), inclusive, ...onFirst})
+const byLsn = (text: string, inclusive: boolean): RecoveryTarget => ({
+	kind: 'lsn',
+	lsn: lsn(text),
+	inclusive,
+	...onFirst,
+})
 const byXid = (xid: number, inclusive: boolean): RecoveryTarget => ({kind: 'xid', xid, inclusive, ...onFirst})
-const byTime = (text: string, inclusive: boolean): RecoveryTarget => ({kind: 'time', at: utc(text), inclusive, ...onFirst})
+const byTime = (text: string, inclusive: boolean): RecoveryTarget => ({
+	kind: 'time',
+	at: utc(text),
+	inclusive,
+	...onFirst,
+})
 const byName = (name: string): RecoveryTarget => ({kind: 'restore-point', name, ...onFirst})
 
 /** `0/5001000 keeps 703 loses 706`: where it stops, the last kept and the first lost commit. */
@@ -78,18 +95,61 @@ describe('an LSN target', () => {
 		['at a commit, exclusive, loses it', byLsn('0/5001000', false), '0/5001000 keeps 703 loses 706'],
 		['at a commit, inclusive, keeps it and nothing more', byLsn('0/5001000', true), '0/5001028 keeps 706 loses 707'],
 		['at a rolled back transaction loses no commit by it', byLsn('0/5000400', false), '0/5000400 keeps 701 loses 703'],
-		['at a COMMIT PREPARED, exclusive, loses what was prepared', byLsn('0/5001400', false), '0/5001400 keeps 708 loses 710'],
+		[
+			'at a COMMIT PREPARED, exclusive, loses what was prepared',
+			byLsn('0/5001400', false),
+			'0/5001400 keeps 708 loses 710',
+		],
 		['at a COMMIT PREPARED, inclusive, keeps it', byLsn('0/5001400', true), '0/5001428 keeps 710 loses 711'],
-		['at the end of a commit, inclusive, keeps the commit that begins there too', byLsn('0/5001028', true), '0/5001050 keeps 707 loses 708'],
-		['at the end of a commit, exclusive, keeps that commit', byLsn('0/5001028', false), '0/5001028 keeps 706 loses 707'],
-		['inside a commit record is taken for the record after it: inclusive', byLsn('0/5001010', true), '0/5001050 keeps 707 loses 708'],
-		['inside a commit record is taken for the record after it: exclusive', byLsn('0/5001010', false), '0/5001028 keeps 706 loses 707'],
+		[
+			'at the end of a commit, inclusive, keeps the commit that begins there too',
+			byLsn('0/5001028', true),
+			'0/5001050 keeps 707 loses 708',
+		],
+		[
+			'at the end of a commit, exclusive, keeps that commit',
+			byLsn('0/5001028', false),
+			'0/5001028 keeps 706 loses 707',
+		],
+		[
+			'inside a commit record is taken for the record after it: inclusive',
+			byLsn('0/5001010', true),
+			'0/5001050 keeps 707 loses 708',
+		],
+		[
+			'inside a commit record is taken for the record after it: exclusive',
+			byLsn('0/5001010', false),
+			'0/5001028 keeps 706 loses 707',
+		],
 		['between boundaries keeps what commits before it', byLsn('0/5001100', false), '0/5001100 keeps 707 loses 708'],
+		[
+			'at the record before a commit, inclusive, loses that commit',
+			byLsn('0/50011D0', true),
+			'0/50011D0 keeps 707 loses 708',
+		],
+		[
+			'inside the record before a commit is taken for the commit: inclusive',
+			byLsn('0/50011D8', true),
+			'0/5001228 keeps 708 loses 710',
+		],
+		[
+			'inside the record before a commit is taken for the commit: exclusive',
+			byLsn('0/50011D8', false),
+			'0/5001200 keeps 707 loses 708',
+		],
 		['at the last record is reached', byLsn('0/7FFF000', false), '0/7FFF000 keeps 711 loses none'],
-		['inside the last record is not: no record starts after it', byLsn('0/7FFF008', false), 'never-reached, nearest 712'],
+		[
+			'inside the last record is not: no record starts after it',
+			byLsn('0/7FFF008', false),
+			'never-reached, nearest 712',
+		],
 		['at the end of the archive is not', byLsn('0/7FFF040', true), 'never-reached, nearest 712'],
 		['far beyond the archive is not', byLsn('1/0', false), 'never-reached, nearest 712'],
-		['before the backup is consistent is refused, even where it would keep a commit', byLsn('0/5000060', true), 'before-consistency, nearest 701'],
+		[
+			'before the backup is consistent is refused, even where it would keep a commit',
+			byLsn('0/5000060', true),
+			'before-consistency, nearest 701',
+		],
 		['exactly where the backup is consistent works', byLsn('0/5000138', false), '0/5000138 keeps 700 loses 701'],
 	])('%s', (_, target, expected) => {
 		expect(summary(predictStop(target, wal, consistentFromLsn))).toBe(expected)
@@ -109,9 +169,18 @@ describe('an LSN target', () => {
 	})
 
 	test('tells the exact end of replay only where it names a record that is known', () => {
-		expect(consequencesOf(byLsn('0/5001000', false))).toMatchObject({replayEndLsn: lsn('0/5001000'), stopRecordLsn: lsn('0/5001000')})
-		expect(consequencesOf(byLsn('0/5001000', true))).toMatchObject({replayEndLsn: lsn('0/5001028'), stopRecordLsn: lsn('0/5001000')})
-		expect(consequencesOf(byLsn('0/5001100', true))).toMatchObject({replayEndLsn: undefined, stopRecordLsn: lsn('0/5001100')})
+		expect(consequencesOf(byLsn('0/5001000', false))).toMatchObject({
+			replayEndLsn: lsn('0/5001000'),
+			stopRecordLsn: lsn('0/5001000'),
+		})
+		expect(consequencesOf(byLsn('0/5001000', true))).toMatchObject({
+			replayEndLsn: lsn('0/5001028'),
+			stopRecordLsn: lsn('0/5001000'),
+		})
+		expect(consequencesOf(byLsn('0/5001100', true))).toMatchObject({
+			replayEndLsn: undefined,
+			stopRecordLsn: lsn('0/5001100'),
+		})
 	})
 })
 
@@ -122,7 +191,11 @@ describe('an xid target', () => {
 		['that was rolled back stops there all the same, exclusive', byXid(702, false), '0/5000400 keeps 701 loses 703'],
 		['that was rolled back stops there all the same, inclusive', byXid(702, true), '0/5000428 keeps 701 loses 703'],
 		['of a rolled back subtransaction stops at its ABORT', byXid(704, true), '0/5000528 keeps 701 loses 703'],
-		['that was prepared stops at its COMMIT PREPARED, not at its PREPARE', byXid(710, false), '0/5001400 keeps 708 loses 710'],
+		[
+			'that was prepared stops at its COMMIT PREPARED, not at its PREPARE',
+			byXid(710, false),
+			'0/5001400 keeps 708 loses 710',
+		],
 		['of a committed subtransaction never matches', byXid(705, true), 'never-reached, nearest 712'],
 		['that is nowhere in the archive never matches', byXid(4242, true), 'never-reached, nearest 712'],
 		['that ended before the backup was consistent is refused', byXid(700, false), 'before-consistency, nearest 701'],
@@ -141,14 +214,26 @@ describe('a time target', () => {
 	test.each([
 		['between commits stops before the first later one', byTime('09:15:00', false), '0/5001000 keeps 703 loses 706'],
 		['at a stamp, exclusive, loses all that carry it', byTime('09:20:00', false), '0/5001000 keeps 703 loses 706'],
-		['at a stamp, inclusive, keeps all that carry it, and what comes before the next later one', byTime('09:20:00', true), '0/5001400 keeps 708 loses 710'],
-		['just below a stamp keeps an earlier stamp only as far as WAL order goes', byTime('09:19:59.999999', true), '0/5001000 keeps 703 loses 706'],
+		[
+			'at a stamp, inclusive, keeps all that carry it, and what comes before the next later one',
+			byTime('09:20:00', true),
+			'0/5001400 keeps 708 loses 710',
+		],
+		[
+			'just below a stamp keeps an earlier stamp only as far as WAL order goes',
+			byTime('09:19:59.999999', true),
+			'0/5001000 keeps 703 loses 706',
+		],
 		['stops at a later rollback too', byTime('09:11:30', true), '0/5000400 keeps 701 loses 703'],
 		['is not stopped by a PREPARE', byTime('09:10:30', false), '0/5000400 keeps 701 loses 703'],
 		['with nothing stamped later is never reached', byTime('09:23:00', true), 'never-reached, nearest 712'],
 		['at the last stamp, exclusive, is reached', byTime('09:23:00', false), '0/5001600 keeps 711 loses none'],
 		['that the backup had already passed is refused', byTime('08:59:59', false), 'before-consistency, nearest 701'],
-		['inside the backup with no later stamp in it gives the state after it', byTime('09:00:00', true), '0/5000200 keeps 700 loses 701'],
+		[
+			'inside the backup with no later stamp in it gives the state after it',
+			byTime('09:00:00', true),
+			'0/5000200 keeps 700 loses 701',
+		],
 	])('%s', (_, target, expected) => {
 		expect(summary(predictStop(target, wal, consistentFromLsn))).toBe(expected)
 	})
@@ -173,7 +258,11 @@ describe('a time target', () => {
 describe('a restore point', () => {
 	test.each([
 		['is kept: replay stops after it', byName('before release'), '0/5001358 keeps 708 loses 710'],
-		['is the first of its name from the redo point on, and here too early', byName('nightly'), 'before-consistency, nearest 701'],
+		[
+			'is the first of its name from the redo point on, and here too early',
+			byName('nightly'),
+			'before-consistency, nearest 701',
+		],
 		['that was never made is never reached', byName('before relaese'), 'never-reached, nearest 712'],
 	])('%s', (_, target, expected) => {
 		expect(summary(predictStop(target, wal, consistentFromLsn))).toBe(expected)
@@ -307,14 +396,18 @@ describe('the path', () => {
 		const untold = backup({stopLsn: undefined})
 		const ends = [{lsn: lsn('0/5000100'), endLsn: lsn('0/5000128'), startLsn: untold.startLsn}]
 		expect(consistentLsnOf(path())).toBe(lsn('0/5000138'))
-		expect(consistentLsnOf(path({backup: untold, wal: {facts: {...wal.facts, backupEnds: ends}}}))).toBe(lsn('0/5000128'))
+		expect(consistentLsnOf(path({backup: untold, wal: {facts: {...wal.facts, backupEnds: ends}}}))).toBe(
+			lsn('0/5000128'),
+		)
 		expect(consistentLsnOf(path({backup: untold}))).toBe(lsn('0/7FFF040'))
 		expect(consistentLsnOf(path({backup: undefined}))).toBe(lsn('0/5000028'))
 	})
 
 	test('tells what a target keeps from its own consistent state on', () => {
 		expect(summary(outlookOf(path(), beforeReleaseJob))).toBe('0/5400070 keeps 3768 loses 3770')
-		expect(summary(outlookOf(path({backup: backup({stopLsn: lsn('0/5500000')})}), beforeReleaseJob))).toBe('before-consistency, nearest 3769')
+		expect(summary(outlookOf(path({backup: backup({stopLsn: lsn('0/5500000')})}), beforeReleaseJob))).toBe(
+			'before-consistency, nearest 3769',
+		)
 	})
 })
 
@@ -332,6 +425,8 @@ describe('a target', () => {
 
 	test('of a morning without boundaries loses and keeps nothing', () => {
 		const empty = decodedWal(inOrder([]))
-		expect(summary(predictStop({kind: 'immediate', ...onFirst}, empty, consistentFromLsn))).toBe('0/5000138 keeps none loses none')
+		expect(summary(predictStop({kind: 'immediate', ...onFirst}, empty, consistentFromLsn))).toBe(
+			'0/5000138 keeps none loses none',
+		)
 	})
 })

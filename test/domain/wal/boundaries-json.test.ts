@@ -2,7 +2,17 @@ import {describe, expect, test} from 'vitest'
 import {noNames} from '../../../src/domain/names.ts'
 import {boundariesToJson, boundaryToJson} from '../../../src/domain/wal/boundaries-json.ts'
 import {rankBoundaries} from '../../../src/domain/wal/suspicion.ts'
-import {boundary, commit, morning, names, prepare, releaseJob, restorePoint, trades, utc} from '../../support/builders.ts'
+import {
+	boundary,
+	commit,
+	morning,
+	names,
+	prepare,
+	releaseJob,
+	restorePoint,
+	trades,
+	utc,
+} from '../../support/builders.ts'
 
 const json = (one: Parameters<typeof boundaryToJson>[0]) => boundaryToJson(one, names(), morning, undefined)
 
@@ -67,8 +77,16 @@ describe('a boundary as JSON', () => {
 	})
 
 	test.each([
-		['a restore point has a name and no time', restorePoint('before\nmaintenance'), {kind: 'restore-point', name: 'before\nmaintenance', xid: null, at: null, gid: null}],
-		['a PREPARE has a gid and a time', prepare('settle-42'), {kind: 'prepare', name: null, xid: 3760, at: '2026-04-01T09:40:50.000000Z', gid: 'settle-42'}],
+		[
+			'a restore point has a name and no time',
+			restorePoint('before\nmaintenance'),
+			{kind: 'restore-point', name: 'before\nmaintenance', xid: null, at: null, gid: null},
+		],
+		[
+			'a PREPARE has a gid and a time',
+			prepare('settle-42'),
+			{kind: 'prepare', name: null, xid: 3760, at: '2026-04-01T09:40:50.000000Z', gid: 'settle-42'},
+		],
 	])('of %s', (_, one, expected) => {
 		expect(json(one)).toEqual({
 			lsn: '0/5100028',

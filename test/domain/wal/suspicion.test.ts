@@ -25,6 +25,7 @@ function list(...works: readonly Partial<TransactionWork>[]): readonly Transacti
 	return works.map((work, ordinal) => ({
 		kind: 'commit',
 		lsn: lsnAt(BigInt(ordinal * 100)),
+		prevLsn: lsnAt(BigInt(Math.max(0, ordinal * 100 - 48))),
 		endLsn: lsnAt(BigInt(ordinal * 100 + 48)),
 		ordinal,
 		xid: 700 + ordinal,

@@ -11,11 +11,17 @@ describe('a window', () => {
 		expect(xidsOf(boundariesBetween(morning, utc('09:40:58.120001'), utc('09:41:24.700000')))).toEqual([
 			3766, 3768, 3770, 3769, 3771,
 		])
-		expect(xidsOf(boundariesBetween(morning, utc('09:40:58.120002'), utc('09:41:24.699999')))).toEqual([3768, 3770, 3769])
+		expect(xidsOf(boundariesBetween(morning, utc('09:40:58.120002'), utc('09:41:24.699999')))).toEqual([
+			3768, 3770, 3769,
+		])
 	})
 
 	test('keeps a restore point that stands between, and drops one at its edge: they carry no time', () => {
-		expect(xidsOf(boundariesBetween(morning, utc('09:38:00'), utc('09:41:00')))).toEqual([3764, 'before maintenance', 3766])
+		expect(xidsOf(boundariesBetween(morning, utc('09:38:00'), utc('09:41:00')))).toEqual([
+			3764,
+			'before maintenance',
+			3766,
+		])
 		expect(xidsOf(boundariesBetween(morning, utc('09:40:00'), utc('09:41:00')))).toEqual([3766])
 	})
 
