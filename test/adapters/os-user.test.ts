@@ -3,9 +3,10 @@ import {tmpdir, userInfo} from 'node:os'
 import {join} from 'node:path'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import {currentUser, ownerOf, serverUserFor, userNamed} from '../../src/adapters/os-user.ts'
+import {onlyAsAnOrdinaryUser, onlyAsRoot} from '../support/account.ts'
 import {testInstallation} from '../support/postgres.ts'
 
-const isRoot = currentUser().uid === 0
+const _isRoot = currentUser().uid === 0
 
 let folder: string
 
@@ -30,7 +31,8 @@ describe('an account', () => {
 		expect(await ownerOf(join(folder, 'absent'))).toBeUndefined()
 	})
 
-	test.runIf(isRoot)('without a name goes by its number', async () => {
+	test('without a name goes by its number', async context => {
+		onlyAsRoot(context)
 		const nameless = join(folder, 'nameless')
 		await mkdir(nameless)
 		await chown(nameless, 54_321, 54_322)
@@ -40,12 +42,14 @@ describe('an account', () => {
 })
 
 describe('a PostgreSQL server', () => {
-	test.skipIf(isRoot)('is run by whoever runs lastgood', async () => {
+	test('is run by whoever runs lastgood', async context => {
+		onlyAsAnOrdinaryUser(context)
 		expect(await serverUserFor(folder)).toEqual(currentUser())
 		expect(await serverUserFor('/')).toEqual(currentUser())
 	})
 
-	test.runIf(isRoot)('is run, for root, by the owner of its directory, else by postgres', async () => {
+	test('is run, for root, by the owner of its directory, else by postgres', async context => {
+		onlyAsRoot(context)
 		const postgres = await userNamed('postgres')
 		expect(await serverUserFor(folder)).toEqual(postgres)
 		expect(await serverUserFor(join(folder, 'absent'))).toEqual(postgres)

@@ -7,8 +7,9 @@ import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import {currentUser, userNamed} from '../../src/adapters/os-user.ts'
 import {isAlive, run, startDetached, stream} from '../../src/adapters/process.ts'
 import type {OsUser} from '../../src/ports.ts'
+import {onlyAsAnOrdinaryUser, onlyAsRoot} from '../support/account.ts'
 
-const isRoot = currentUser().uid === 0
+const _isRoot = currentUser().uid === 0
 const onLinux = process.platform === 'linux'
 
 let folder: string
@@ -192,7 +193,8 @@ describe('a program that is started for good', () => {
 		await expect(starting).rejects.toThrow('there is no such program')
 	})
 
-	test.skipIf(!onLinux)('does not count as running once it has ended and nobody has collected it', async () => {
+	test('does not count as running once it has ended and nobody has collected it', async context => {
+		if (!onLinux) context.skip('reads /proc, which only Linux has')
 		const running = stream('sh', ['-c', 'sleep 0.1 & echo $!; exec sleep 60'])
 		for await (const chunk of running.stdout) {
 			const uncollected = Number(Buffer.from(chunk).toString())
@@ -204,26 +206,30 @@ describe('a program that is started for good', () => {
 })
 
 describe('another user', () => {
-	test.runIf(isRoot)('runs the program under their own name, in a directory they can enter', async () => {
+	test('runs the program under their own name, in a directory they can enter', async context => {
+		onlyAsRoot(context)
 		const script = 'id -u; id -g; echo $HOME $USER $LOGNAME; pwd'
 		const {stdout} = await run('sh', ['-c', script], {asUser: nobody})
 		expect(stdout).toBe(`${nobody.uid}\n${nobody.gid}\n${nobody.home} ${nobody.name} ${nobody.name}\n/\n`)
 	})
 
-	test.runIf(isRoot)('owns the output of what is started for good', async () => {
+	test('owns the output of what is started for good', async context => {
+		onlyAsRoot(context)
 		const outputFile = join(folder, 'nobody.log')
 		await startDetached('sh', ['-c', 'id -un'], {asUser: nobody, cwd: '/', outputFile})
 		await until(async () => (await readFile(outputFile, 'utf8')) === `${nobody.name}\n`)
 		expect((await stat(outputFile)).uid).toBe(nobody.uid)
 	})
 
-	test.runIf(isRoot)('who may not run a program is named in the reason', async () => {
+	test('who may not run a program is named in the reason', async context => {
+		onlyAsRoot(context)
 		await chown(folder, 0, 0)
 		const starting = run(join(folder, 'detached.log'), [], {asUser: nobody})
 		await expect(starting).rejects.toThrow(`${nobody.name} may not run it`)
 	})
 
-	test.skipIf(isRoot)('cannot be had without being root', async () => {
+	test('cannot be had without being root', async context => {
+		onlyAsAnOrdinaryUser(context)
 		await expect(run('true', [], {asUser: nobody})).rejects.toThrow(`only root can run a program as ${nobody.name}`)
 	})
 

@@ -2,7 +2,6 @@ import {access, chmod, cp, mkdir, readdir, readFile, stat, symlink, writeFile} f
 import {join} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
-import {currentUser} from '../../src/adapters/os-user.ts'
 import type {PostgresInstallation} from '../../src/adapters/postgres/programs.ts'
 import {run} from '../../src/adapters/process.ts'
 import {connect, type DemoCluster, startServer} from '../../src/demo/cluster.ts'
@@ -19,9 +18,9 @@ import {expectedRowsAt, type Ledger} from '../../src/demo/ledger.ts'
 import {type HarborRows, readHarborRows} from '../../src/demo/schema.ts'
 import {type ArchivedCommit, commitsInArchive, compareWithTruth, type Truth} from '../../src/demo/truth.ts'
 import {UsageError} from '../../src/domain/errors.ts'
+import {onlyAsRoot} from '../support/account.ts'
 import {processesIn, type ServerTestFolder, serverTestFolder, testInstallation} from '../support/postgres.ts'
 
-const isRoot = currentUser().uid === 0
 const small = {traders: 3, tradesBefore: 200, tradesAfter: 120, reservations: 800, thinkMs: 6}
 
 let installation: PostgresInstallation
@@ -236,7 +235,8 @@ describe('a folder', () => {
 		expect(await readFile(join(folder, 'notes.txt'), 'utf8')).toBe('mine')
 	})
 
-	test.runIf(isRoot)("that the server's user cannot enter is refused, and nothing is left of it", async () => {
+	test("that the server's user cannot enter is refused, and nothing is left of it", async context => {
+		onlyAsRoot(context)
 		const closed = join(base.path, 'closed')
 		await mkdir(closed)
 		await chmod(closed, 0o700)
