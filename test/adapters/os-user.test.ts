@@ -6,8 +6,6 @@ import {currentUser, ownerOf, serverUserFor, userNamed} from '../../src/adapters
 import {onlyAsAnOrdinaryUser, onlyAsRoot} from '../support/account.ts'
 import {testInstallation} from '../support/postgres.ts'
 
-const _isRoot = currentUser().uid === 0
-
 let folder: string
 
 beforeAll(async () => {

@@ -9,7 +9,6 @@ import {isAlive, run, startDetached, stream} from '../../src/adapters/process.ts
 import type {OsUser} from '../../src/ports.ts'
 import {onlyAsAnOrdinaryUser, onlyAsRoot} from '../support/account.ts'
 
-const _isRoot = currentUser().uid === 0
 const onLinux = process.platform === 'linux'
 
 let folder: string

@@ -79,13 +79,14 @@ async function recover({archive, backups, report, ...harbor}: HarborPoint, look:
 			rows,
 			env: {
 				XDG_CONFIG_HOME: settings,
-				TERM: 'xterm-256color',
+				// Where it is set, to whatever, chalk draws neither colour nor bold.
+				CI: undefined,
 				FORCE_COLOR: colour ? '1' : undefined,
 				NO_COLOR: colour ? undefined : '1',
 			},
 		},
 	)
-	const {waitFor, press, type} = pty
+	const {waitFor, waitUntilGone, press, type} = pty
 	const picture = async (name: string): Promise<void> => {
 		if (only?.has(name) === false) return
 		await settled(pty)
@@ -112,12 +113,14 @@ async function recover({archive, backups, report, ...harbor}: HarborPoint, look:
 		await waitFor('most destructive first')
 		await picture('04-boundaries-ranked')
 		press('d')
-		await waitFor('suspicion 1')
+		await waitFor(/suspicion +(! )?1\./)
 		await picture('05-boundaries-detail')
 		press('?')
 		await waitFor('close the help')
 		await picture('13-help')
-		press('escape', 'd', 'enter')
+		press('escape')
+		await waitUntilGone('close the help')
+		press('d', 'enter')
 		await waitFor('Where should replay stop?')
 		await picture('06-target')
 		press('enter')
@@ -133,7 +136,7 @@ async function recover({archive, backups, report, ...harbor}: HarborPoint, look:
 		// These two last for a moment only: drawn as they are when they first show this.
 		await waitFor(/ [4-8]\d %/)
 		await draw('09-restore-copying')
-		await waitFor(/✔ copy[^]*commit clock *2\d{3}-/)
+		await waitFor(/commit clock\s+\d{4}-/)
 		await draw('09-restore-replaying')
 		await waitFor('data checksums')
 		press('s')
@@ -146,7 +149,9 @@ async function recover({archive, backups, report, ...harbor}: HarborPoint, look:
 		await waitFor('Enter decide')
 		press('enter')
 		await waitFor('What becomes of the restored server?')
-		press('up', 'enter')
+		press('up')
+		await waitFor('❯ promote')
+		press('enter')
 		await waitFor('type promote')
 		type('promote')
 		await picture('11-decide')

@@ -2,6 +2,7 @@ import {writeFile} from 'node:fs/promises'
 import {createRequire} from 'node:module'
 import {renderAsync} from '@resvg/resvg-js'
 import type {IBufferCell, Terminal} from '@xterm/headless'
+import {indexedPng} from './indexed-png.ts'
 
 const {resolve: pathOf} = createRequire(import.meta.url)
 const fonts = ['DejaVuSansMono.ttf', 'DejaVuSansMono-Bold.ttf'].map(name => pathOf(`dejavu-fonts-ttf/ttf/${name}`))
@@ -10,11 +11,12 @@ const fonts = ['DejaVuSansMono.ttf', 'DejaVuSansMono-Bold.ttf'].map(name => path
 const advance = 1233 / 2048
 const ascent = 1901 / 2048
 const descent = 483 / 2048
-const scale = 2
+const scale = 1.5
 /** Rounded to a device pixel, so that neighbouring cells leave no seam. */
 const snapped = (length: number) => Math.round(length * scale) / scale
 
-const fontSize = 15
+/** At this scale a cell is 14 device pixels wide, as wide as a letter's advance: blocks and lines join. */
+const fontSize = 15.5
 const cellWidth = snapped(fontSize * advance)
 const cellHeight = snapped(fontSize * (ascent + descent))
 const baseline = fontSize * ascent
@@ -51,7 +53,7 @@ export async function writePng(terminal: Terminal, path: string): Promise<void> 
 		fitTo: {mode: 'zoom', value: scale},
 		font: {loadSystemFonts: false, fontFiles: fonts, defaultFontFamily: 'DejaVu Sans Mono'},
 	})
-	await writeFile(path, image.asPng())
+	await writeFile(path, indexedPng(image.pixels, image.width, image.height))
 }
 
 /** The same as SVG. */
