@@ -103,7 +103,7 @@ function planText(plan: RestorePlan): string {
 		'Steps',
 		...plan.steps.map(
 			(step, index) =>
-				`  ${index + 1}. ${step.what}${step.irreversible ? '  [irreversible]' : ''}\n     ${step.by === 'program' ? 'runs' : 'by hand'}: ${shellText(step.command)}`,
+				`  ${index + 1}. ${step.what}${step.irreversible ? '  [irreversible]' : ''}\n     ${step.by === 'program' ? 'runs' : 'by lastgood, as'}: ${shellText(step.command)}`,
 		),
 		'',
 		...section(

@@ -26,7 +26,7 @@ import {
 	targetValue,
 } from '../domain/recovery/target.ts'
 import {listedWal, pathProblem, restoreCommandSetting} from '../domain/recovery/wal-feed.ts'
-import {shellText} from '../domain/text.ts'
+import {describeCount, shellText} from '../domain/text.ts'
 import {formatSecond, type UtcInstant} from '../domain/time.ts'
 import {formatLsn, type Lsn, walBytesBetween} from '../domain/wal/lsn.ts'
 import type {DecodedWal, TransactionBoundary} from '../domain/wal/record.ts'
@@ -459,7 +459,7 @@ function planFindings(path: DecodedPath, backup: BaseBackup, consequences: Conse
 		findings.push({
 			code: 'prepared-in-doubt',
 			severity: 'warning',
-			message: `${consequences.preparedInDoubt.length} prepared transaction(s) stay in doubt at the target and hold their locks after promotion: ${consequences.preparedInDoubt.map(gid => JSON.stringify(gid)).join(', ')}`,
+			message: `${describeCount(consequences.preparedInDoubt.length, 'prepared transaction')} in doubt at the target, holding locks after promotion: ${consequences.preparedInDoubt.map(gid => JSON.stringify(gid)).join(', ')}`,
 			whatToDo: ['after promotion decide each one: COMMIT PREPARED or ROLLBACK PREPARED'],
 		})
 	}

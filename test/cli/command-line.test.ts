@@ -3,7 +3,7 @@ import {errorDocument} from './contract.ts'
 import {documentOf} from './harbor.ts'
 import {runHere} from './here.ts'
 
-const commands = ['survey', 'boundaries', 'plan', 'restore', 'status', 'promote', 'abandon', 'runbook', 'demo']
+const commands = ['survey', 'boundaries', 'plan', 'restore', 'status', 'promote', 'abandon', 'runbook', 'browse', 'demo']
 const state = '/nonexistent/state'
 
 async function help(...args: readonly string[]): Promise<string> {
@@ -34,6 +34,8 @@ describe('the command line', () => {
 		['boundary', '"boundary" is neither a command nor a folder here', 'did you mean: lastgood boundaries'],
 		['resurrect', '"resurrect" is neither a command nor a folder here', 'commands: survey, boundaries, plan'],
 		['/tmp', 'the screen needs a terminal', 'lastgood survey /tmp'],
+		['browse', 'no archive is named', 'lastgood browse /path/to/archive'],
+		['browse /tmp', 'the screen needs a terminal', 'lastgood survey /tmp'],
 		['survey', 'no archive is named', 'lastgood survey /path/to/archive'],
 		['survey a b', "too many arguments for 'survey'", 'lastgood survey --help'],
 		['survey /tmp --jso', "unknown option '--jso'", 'did you mean --json'],

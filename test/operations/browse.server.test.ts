@@ -1,18 +1,26 @@
 import {appendFile, readdir, stat, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
+import {text} from 'node:stream/consumers'
 import {setTimeout as sleep} from 'node:timers/promises'
 import type pg from 'pg'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import {programPath} from '../../src/adapters/postgres/programs.ts'
-import {run} from '../../src/adapters/process.ts'
+import {run, stream} from '../../src/adapters/process.ts'
 import {archiveEverything, connect, startServer} from '../../src/demo/cluster.ts'
 import {segmentsOnPath} from '../../src/domain/archive/chain.ts'
 import type {ArchivedSegment} from '../../src/domain/archive/survey.ts'
 import type {ListedRecord} from '../../src/domain/archive/walk.ts'
-import {formatLsn} from '../../src/domain/wal/lsn.ts'
+import {formatLsn, parseLsn} from '../../src/domain/wal/lsn.ts'
 import {everyRecord, parseRecordFilter} from '../../src/domain/wal/record-filter.ts'
-import {segmentNumberEndingAt, segmentNumberOf, segmentStartLsn} from '../../src/domain/wal/segment.ts'
+import {
+	segmentFileName,
+	segmentNumberAt,
+	segmentNumberEndingAt,
+	segmentNumberOf,
+	segmentStartLsn,
+} from '../../src/domain/wal/segment.ts'
 import {nextRecordLsn} from '../../src/domain/wal/succession.ts'
+import {firstTimeline} from '../../src/domain/wal/timeline.ts'
 import {type BrowseAccess, findRecord, findTime, readRecords} from '../../src/operations/browse.ts'
 import {surveyArchive} from '../../src/operations/survey.ts'
 import {type ServerTestFolder, serverTestFolder} from '../support/postgres.ts'
@@ -33,6 +41,10 @@ describe('browsing the archive of a server that was recovered once', () => {
 		source = await restorableCluster(folder)
 		const {cluster, primary, archive} = source
 		await fill(primary)
+		const {rows: ends} = await primary.query<{lsn: string}>('select pg_current_wal_lsn() as lsn')
+		const current = segmentNumberOf(parseLsn(ends[0]?.lsn ?? '') ?? expect.fail('no LSN'), segmentBytes)
+		const before = segmentFileName({timeline: firstTimeline, number: segmentNumberAt(current - 1n)}, segmentBytes)
+		while (!(await source.segments()).includes(before)) await sleep(50)
 		await primary.end()
 		// A fast shutdown would end the segment first.
 		const stop = ['stop', '--mode=immediate', '-D', cluster.dataDirectory]
@@ -65,9 +77,7 @@ describe('browsing the archive of a server that was recovered once', () => {
 				100 + ((index * 37) % 600),
 			])
 		}
-		await client.query(
-			"select pg_logical_emit_message(false, 'large', repeat('m', 100000)) from generate_series(1, 25)",
-		)
+		await client.query("select pg_logical_emit_message(true, 'large', repeat('m', 100000)) from generate_series(1, 25)")
 	}
 
 	async function inRecovery(client: pg.Client): Promise<boolean> {
@@ -93,11 +103,13 @@ describe('browsing the archive of a server that was recovered once', () => {
 	test.each([1, 2])('timeline %d has the records that pg_waldump prints of all of its segments', async timeline => {
 		const segments = ownSegments(timeline)
 		expect(segments.length).toBeGreaterThan(2)
-		const {stdout} = await run(programPath(source.cluster.installation, 'pg_waldump'), [
+		const {stdout, finished} = stream(programPath(source.cluster.installation, 'pg_waldump'), [
 			...['-p', source.archive],
 			...[segments[0]?.name ?? '', segments.at(-1)?.name ?? ''],
 		])
-		const truth = parsed(stdout, {walSegmentBytes: segmentBytes}).map(({lsn, description}) => [
+		const printed = await text(stdout)
+		await finished
+		const truth = parsed(printed, {walSegmentBytes: segmentBytes}).map(({lsn, description}) => [
 			formatLsn(lsn),
 			description.slice(0, 4000),
 		])

@@ -319,7 +319,7 @@ describe('the findings of a plan', () => {
 			{
 				code: 'prepared-in-doubt',
 				message:
-					'1 prepared transaction(s) stay in doubt at the target and hold their locks after promotion: "settle\\n42"',
+					'1 prepared transaction in doubt at the target, holding locks after promotion: "settle\\n42"',
 			},
 		])
 	})

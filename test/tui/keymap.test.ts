@@ -23,6 +23,9 @@ const screens = [
 	'inspect',
 	'decide',
 	'runbook',
+	'timelines',
+	'segments',
+	'records',
 ] as const
 const textContexts = contexts.filter(context => /-(text|filter)$/.test(context))
 const keysOf = (bindings: readonly Binding[]) => bindings.flatMap(({keys}) => keys)
