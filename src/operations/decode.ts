@@ -133,7 +133,7 @@ function findingsOf(verdict: EndingVerdict, endLsn: Lsn): readonly Finding[] {
 
 function nothingRead(verdict: EndingVerdict, firstSegment: string): WaldumpFailedError {
 	return new WaldumpFailedError(`no WAL record of ${firstSegment} or after could be read: ${describeEnding(verdict)}`, [
-		'lastgood survey --deep checks every segment',
+		'lastgood survey shows what is wrong with each segment',
 		`look for an intact copy of ${firstSegment} in pg_wal of the old primary and of every standby`,
 	])
 }

@@ -3,7 +3,18 @@ import {errorDocument} from './contract.ts'
 import {documentOf} from './harbor.ts'
 import {runHere} from './here.ts'
 
-const commands = ['survey', 'boundaries', 'plan', 'restore', 'status', 'promote', 'abandon', 'runbook', 'browse', 'demo']
+const commands = [
+	'survey',
+	'boundaries',
+	'plan',
+	'restore',
+	'status',
+	'promote',
+	'abandon',
+	'runbook',
+	'browse',
+	'demo',
+]
 const state = '/nonexistent/state'
 
 async function help(...args: readonly string[]): Promise<string> {

@@ -318,8 +318,7 @@ describe('the findings of a plan', () => {
 		expect(decided.findings).toMatchObject([
 			{
 				code: 'prepared-in-doubt',
-				message:
-					'1 prepared transaction in doubt at the target, holding locks after promotion: "settle\\n42"',
+				message: '1 prepared transaction in doubt at the target, holding locks after promotion: "settle\\n42"',
 			},
 		])
 	})

@@ -29,7 +29,13 @@ describe('a filter of records', () => {
 		const [prepared] = filtered('type:ABORT_PREPARED')
 		const xid = /^(\d+): /.exec(prepared?.description ?? '')?.[1]
 		expect(prepared?.xid).toBe(0)
-		expect(filtered(`xid:${xid}`).map(({type}) => type)).toEqual(['LOCK', 'UPDATE', 'INSERT_LEAF', 'PREPARE', 'ABORT_PREPARED'])
+		expect(filtered(`xid:${xid}`).map(({type}) => type)).toEqual([
+			'LOCK',
+			'UPDATE',
+			'INSERT_LEAF',
+			'PREPARE',
+			'ABORT_PREPARED',
+		])
 	})
 
 	test.each(['rel:16406', 'rel:5/16406', 'rel:1663/5/16406'])(
