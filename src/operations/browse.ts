@@ -1,4 +1,4 @@
-import type {ArchivedSegment, ClusterIdentity} from '../domain/archive/survey.ts'
+import type {ArchivedSegment, ClusterIdentity, Survey} from '../domain/archive/survey.ts'
 import type {ListedRecord, RecordsPage, SegmentTimes} from '../domain/archive/walk.ts'
 import {OperatorError} from '../domain/errors.ts'
 import {compareInstant, parseWaldumpTime, type UtcInstant} from '../domain/time.ts'
@@ -54,7 +54,7 @@ export async function readRecords(
 	const segments = await segmentsHolding(access, segment, signal)
 	// What is packed has to be unpacked from its beginning whatever is wanted of it.
 	let reach = segment.codec === 'none' ? firstReachBytes : walSegmentBytes
-	for (; ; reach *= 16) {
+	for (; ; reach *= 4) {
 		const fromLsn = around - startLsn <= reach ? startLsn : lsnAt(around - BigInt(reach))
 		const page = createPage(segment, around, filter, walSegmentBytes)
 		const reading = recordsBetween(access, segments, {fromLsn, endLsn, signal})
@@ -267,7 +267,7 @@ async function segmentsHolding(
 /** The segment that follows on the same timeline; at its end the one that a younger timeline began in it, which has the same records up to the fork. */
 function segmentAfter({opened}: BrowseAccess, {timeline, number}: ArchivedSegment): ArchivedSegment | undefined {
 	const {survey} = opened
-	const following = survey.segments.filter(segment => segment.number === number + 1n)
+	const following = byNumber(survey).get(segmentNumberAt(number + 1n)) ?? []
 	const own = following.find(segment => segment.timeline === timeline)
 	if (own !== undefined) return own
 	return following.find(segment => {
@@ -279,6 +279,17 @@ function segmentAfter({opened}: BrowseAccess, {timeline, number}: ArchivedSegmen
 		)
 	})
 }
+
+/** The segments of each number, made once for a survey: of 100,000 one is looked for many times. */
+function byNumber(survey: Survey): ReadonlyMap<SegmentNumber, readonly ArchivedSegment[]> {
+	const made = numbered.get(survey)
+	if (made !== undefined) return made
+	const map = Map.groupBy(survey.segments, ({number}) => number)
+	numbered.set(survey, map)
+	return map
+}
+
+const numbered = new WeakMap<Survey, ReadonlyMap<SegmentNumber, readonly ArchivedSegment[]>>()
 
 /** What a reading comes to that was left before its end. */
 const leftEarly: EndingVerdict = {kind: 'stopped'}

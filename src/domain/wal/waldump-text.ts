@@ -22,6 +22,8 @@ interface Candidate {
 	readonly beginsAt: number
 	/** A name that this record carries can reach no further. */
 	readonly nameReaches: number
+	/** From here on no line can be text of its name, nor the record that truly follows it in place of one that is. */
+	readonly doubtEndsAt: number
 }
 
 /**
@@ -168,6 +170,7 @@ class Parser implements WaldumpParser {
 		if (predecessor !== undefined) this.#takeBackAfter(predecessor)
 		if (beginsAt < this.#doubtEndsAt) {
 			this.#addCandidate(record, text.slice(start, end), beginsAt)
+			this.#settle(beginsAt, complete)
 			return
 		}
 		this.#flush(complete)
@@ -187,10 +190,16 @@ class Parser implements WaldumpParser {
 		const nameStartsBefore = beginsAt + line.length - record.description.length + wordsBeforeName
 		// A character never takes less than a byte, so bytes bound characters.
 		const nameReaches = bytes === undefined ? beginsAt : nameStartsBefore + bytes
-		this.#candidates.push({record, text: line, beginsAt, nameReaches})
-		if (bytes !== undefined) {
-			this.#doubtEndsAt = Math.max(this.#doubtEndsAt, nameReaches, nameStartsBefore + doubtReaches)
-		}
+		const doubtEndsAt = bytes === undefined ? beginsAt : Math.max(nameReaches, nameStartsBefore + doubtReaches)
+		this.#candidates.push({record, text: line, beginsAt, nameReaches, doubtEndsAt})
+		this.#doubtEndsAt = Math.max(this.#doubtEndsAt, doubtEndsAt)
+	}
+
+	/** Gives out the candidates that no name reaches any more: where every record carries one, doubt itself never ends. */
+	#settle(beginsAt: number, complete: WalRecord[]): void {
+		let settled = 0
+		while (settled < this.#candidates.length - 1 && (this.#candidates[settled]?.doubtEndsAt ?? 0) <= beginsAt) settled++
+		if (settled > 0) for (const {record} of this.#candidates.splice(0, settled)) complete.push(record)
 	}
 
 	/** Index of the candidate that this record follows; an earlier one than the last only where those after it can be text of its name. */

@@ -3,7 +3,12 @@ import type {ListedRecord, SegmentTimes, TimelineEntry} from '../../domain/archi
 import {describeBytes, describeCount, isolatedText} from '../../domain/text.ts'
 import {formatDay, formatInstant, formatSecond, type UtcInstant} from '../../domain/time.ts'
 import {formatLsn} from '../../domain/wal/lsn.ts'
-import {segmentNumberAt, segmentNumberEndingAt, segmentStartLsn} from '../../domain/wal/segment.ts'
+import {
+	parseSegmentFileName,
+	segmentNumberAt,
+	segmentNumberEndingAt,
+	segmentStartLsn,
+} from '../../domain/wal/segment.ts'
 import {forkOf} from '../../domain/wal/timeline.ts'
 import {browseTableRows, type TerminalSize} from '../layout.ts'
 import {crumbs} from '../selectors/crumbs.ts'
@@ -22,7 +27,7 @@ import type {
 	Tone,
 	View,
 } from '../views.ts'
-import {type Browse, entriesOf, levelOf, type RecordsPlace, type SegmentsPlace, topOf} from './state.ts'
+import {type Browse, countsOf, entriesOf, levelOf, type RecordsPlace, type SegmentsPlace, topOf} from './state.ts'
 
 const levels: readonly BrowseLevel[] = ['timelines', 'segments', 'records']
 
@@ -139,11 +144,12 @@ function findingsText({findings}: Survey): string {
 }
 
 function timelineRow(survey: Survey): (summary: TimelineSummary) => Omit<Row, 'selected'> {
-	return ({history, segmentCount}) => {
+	const {walSegmentBytes} = survey.cluster
+	return ({history, segmentCount, firstSegment}) => {
 		const {timeline} = history
 		const fork = forkOf(history)
 		const indent = '  '.repeat(Math.min(4, history.switches.length))
-		const first = survey.segments.find(segment => segment.timeline === timeline)
+		const first = firstSegment === undefined ? undefined : parseSegmentFileName(firstSegment, walSegmentBytes)
 		return {
 			key: String(timeline),
 			cells: [
@@ -155,7 +161,7 @@ function timelineRow(survey: Survey): (summary: TimelineSummary) => Omit<Row, 's
 				),
 				plain(String(segmentCount)),
 				plain(String(survey.backups.filter(backup => backup.timeline === timeline).length)),
-				plain(first === undefined ? '' : formatLsn(segmentStartLsn(first.number, survey.cluster.walSegmentBytes))),
+				plain(first === undefined ? '' : formatLsn(segmentStartLsn(first.number, walSegmentBytes))),
 				plain(secondText(lastReached(survey, timeline))),
 			],
 			disabledReason: undefined,
@@ -179,7 +185,7 @@ function secondText(at: UtcInstant | undefined): string {
 function timelineDetail(survey: Survey, summary: TimelineSummary): BrowseView['detail'] {
 	const {history, historyFile, firstSegment, lastSegment, segmentCount} = summary
 	const {timeline} = history
-	const holes = entriesOf(survey, timeline).filter(entry => entry.kind === 'hole')
+	const holes = countsOf(entriesOf(survey, timeline)).hole
 	return {
 		title: `timeline ${timeline}`,
 		facts: [
@@ -191,7 +197,7 @@ function timelineDetail(survey: Survey, summary: TimelineSummary): BrowseView['d
 				historyFile === undefined ? (forkOf(history) === undefined ? 'has none' : 'missing') : historyFile.key,
 			),
 			fact('segments', `${segmentCount}, ${firstSegment ?? ''} to ${lastSegment ?? ''}`),
-			...(holes.length > 0 ? [fact('holes', String(holes.length), 'bad')] : []),
+			...(holes > 0 ? [fact('holes', String(holes), 'bad')] : []),
 			...findingFacts(survey, finding => finding.timeline === timeline && finding.segment === undefined),
 		],
 	}
@@ -221,17 +227,16 @@ function segmentsLevel(browse: Browse, {timeline, index}: SegmentsPlace, size: T
 	const {survey, detail} = browse
 	const entries = entriesOf(survey, timeline)
 	const selected = entries[index]
-	const counted = (kind: TimelineEntry['kind']) => entries.filter(entry => entry.kind === kind).length
-	const holes = counted('hole')
+	const counts = countsOf(entries)
 	const summary = survey.timelines.find(({history}) => history.timeline === timeline)
 	const fork = summary === undefined ? undefined : forkOf(summary.history)
 	return {
 		screen: 'segments',
 		title: `Timeline ${timeline}${fork === undefined ? '' : `, from ${fork.parent} at ${formatLsn(fork.switchLsn)}`}`,
 		about: [
-			fact('segments', String(counted('segment'))),
-			fact('base backups', String(counted('backup'))),
-			...(holes === 0 ? [] : [fact('holes', String(holes), 'bad')]),
+			fact('segments', String(counts.segment)),
+			fact('base backups', String(counts.backup)),
+			...(counts.hole === 0 ? [] : [fact('holes', String(counts.hole), 'bad')]),
 		],
 		table: tableOf(
 			segmentColumns,

@@ -105,6 +105,18 @@ export function entriesOf(survey: Survey, timeline: TimelineId): readonly Timeli
 
 const known = new WeakMap<Survey, Map<TimelineId, readonly TimelineEntry[]>>()
 
+/** How many entries there are of each kind; of the same list it is counted once. */
+export function countsOf(entries: readonly TimelineEntry[]): Readonly<Record<TimelineEntry['kind'], number>> {
+	const made = counted.get(entries)
+	if (made !== undefined) return made
+	const counts = {segment: 0, backup: 0, hole: 0}
+	for (const {kind} of entries) counts[kind] += 1
+	counted.set(entries, counts)
+	return counts
+}
+
+const counted = new WeakMap<readonly TimelineEntry[], Readonly<Record<TimelineEntry['kind'], number>>>()
+
 /** First of the rows in sight when this one is selected and so many fit. */
 export function topOf(index: number, count: number, height: number): number {
 	return Math.min(Math.max(0, index - Math.floor(height / 2)), Math.max(0, count - height))

@@ -1,5 +1,5 @@
 import {describe, expect, test} from 'vitest'
-import {formatLsn, parseLsn} from '../../../src/domain/wal/lsn.ts'
+import {formatLsn, lsnAt, parseLsn} from '../../../src/domain/wal/lsn.ts'
 import type {WalRecord} from '../../../src/domain/wal/record.ts'
 import {nextRecordLsn} from '../../../src/domain/wal/succession.ts'
 import {createWaldumpParser} from '../../../src/domain/wal/waldump-text.ts'
@@ -310,6 +310,24 @@ describe('a line that somebody forged inside a name', () => {
 		const [clean, read] = [parsed(text), parsed(poisoned)]
 		expect(read.map(record => record.lsn)).toEqual(clean.map(record => record.lsn))
 		expect(read.filter((record, index) => record.description !== clean[index]?.description)).toHaveLength(1)
+	})
+
+	test('keeps no record waiting for longer than a name reaches, also where each one carries a name', () => {
+		const parser = createWaldumpParser({filtered: false, walSegmentBytes: fixtureSegmentBytes})
+		const text = `MESSAGE non-transactional, prefix "m"; payload (60 bytes): ${'78 '.repeat(60)}`
+		let before = {rmgr: 'LogicalMessage', type: 'MESSAGE', totalBytes: 104, lsn: lsnAt(0x1000028n)}
+		let prev = '0/0'
+		let given = 0
+		let most = 0
+		for (let count = 1; count <= 2000; count++) {
+			const line = written({rmgr: before.rmgr, bytes: 104, lsn: formatLsn(before.lsn), prev, text})
+			given += parser.push(`${line}\n`).length
+			most = Math.max(most, count - given)
+			prev = formatLsn(before.lsn)
+			before = {...before, lsn: nextRecordLsn(before, fixtureSegmentBytes)}
+		}
+		expect(most).toBeLessThan(40)
+		expect(given + parser.finish().length).toBe(2000)
 	})
 
 	test('cannot make the parser reckon for long or beyond the last LSN', () => {
