@@ -356,8 +356,8 @@ async function* transactionEnds(
 ): AsyncGenerator<readonly TransactionEnd[], EndingVerdict> {
 	const {startLsn, endLsn} = spanOf(segment, clusterOf(access).walSegmentBytes)
 	const wishes = {fromLsn: startLsn, endLsn, rmgrs: ['Transaction'], signal}
+	const reading = recordsBetween(access, holding, wishes)
 	try {
-		const reading = recordsBetween(access, holding, wishes)
 		for (;;) {
 			const step = await reading.next()
 			if (step.done === true) return step.value
@@ -367,6 +367,9 @@ async function* transactionEnds(
 	} catch (error) {
 		if (!(error instanceof OperatorError)) throw error
 		return {kind: 'failed', message: error.message}
+	} finally {
+		// Whoever has seen enough leaves this reading, and with it the one below, which holds a program and a folder.
+		await reading.return(leftEarly)
 	}
 }
 

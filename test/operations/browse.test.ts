@@ -34,20 +34,29 @@ const commits = truth.flatMap(record => {
 interface Counted {
 	readonly access: BrowseAccess
 	dumped: string[][]
+	/** How many readings hold a program and a folder right now. */
+	running: () => number
 }
 
 async function open(location: string): Promise<Counted> {
 	const world = localWorld()
 	const dumped: string[][] = []
+	let running = 0
 	const wal: SurveyWorld['wal'] = {
 		...world.wal,
-		dump: request => {
+		dump: async request => {
 			dumped.push(request.segments.map(({name}) => name))
-			return world.wal.dump(request)
+			const run = await world.wal.dump(request)
+			running++
+			const ended = () => {
+				running--
+			}
+			run.ended.then(ended, ended)
+			return run
 		},
 	}
 	const opened = await surveyArchive(world, {location})
-	return {access: {world: {...world, wal}, opened}, dumped}
+	return {access: {world: {...world, wal}, opened}, dumped, running: () => running}
 }
 
 function unpack(into: string): void {
@@ -101,6 +110,15 @@ describe.runIf(isInstalled)('browsing the archive of a real server', () => {
 	})
 
 	const both = () => [packed, unpacked] as const
+
+	test('ends every reading, also those that have seen enough', async () => {
+		const [first] = commits
+		if (first === undefined) throw new Error('the fixture holds no commit')
+		for (const archive of both()) {
+			await findTime(archive.access, {way: archive.access.opened.survey.segments, at: first.at})
+			expect(archive.running()).toBe(0)
+		}
+	})
 	const segmentAt = ({access}: Counted, number: bigint) =>
 		access.opened.survey.segments.find(segment => segment.number === number) ?? expect.fail(`no segment ${number}`)
 
