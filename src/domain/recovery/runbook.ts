@@ -52,7 +52,7 @@ function summarySection(
 ): string {
 	const measured = measure(entries)
 	const opened = entries.find(entry => entry.event === 'opened')
-	return table([
+	return facts([
 		['outcome', phase === 'promoted' ? `promoted, timeline ${timeline ?? '?'}` : phase],
 		...row(
 			'opened',
@@ -119,7 +119,7 @@ function planSection(plan: RestorePlan): string {
 	)
 	return [
 		'## Plan',
-		table([
+		facts([
 			[
 				'target',
 				`${plan.target.kind} ${plan.target.value}${plan.target.kind === 'lsn' || plan.target.kind === 'xid' || plan.target.kind === 'time' ? (plan.target.inclusive ? ', inclusive' : ', exclusive') : ''}, timeline ${plan.target.timeline}`,
@@ -253,8 +253,9 @@ function row(label: string, value: string | false | 0 | undefined): readonly (re
 	return typeof value === 'string' ? [[label, value]] : []
 }
 
-function table(rows: readonly (readonly [string, string])[]): string {
-	return `| | |\n|---|---|\n${rows.map(([label, value]) => `| ${cell(label)} | ${cell(value)} |`).join('\n')}`
+/** A list, not a table: it is read on a terminal as often as rendered. */
+function facts(rows: readonly (readonly [string, string])[]): string {
+	return rows.map(([label, value]) => `- ${label}: ${isolatedText(value)}`).join('\n')
 }
 
 /** Names come from outside: one with a `|` or a line break must not make columns or lines of its own. */

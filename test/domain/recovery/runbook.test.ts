@@ -181,10 +181,8 @@ describe('the runbook', () => {
 			[
 				'# Runbook of recovery r20260401-100500',
 				'',
-				'| | |',
-				'|---|---|',
-				'| outcome | planning |',
-				'| opened | 2026-04-01 10:05:30Z by anna on db2, lastgood 0.1.0 |',
+				'- outcome: planning',
+				'- opened: 2026-04-01 10:05:30Z by anna on db2, lastgood 0.1.0',
 				'',
 				'## Incident',
 				'',
