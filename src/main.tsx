@@ -109,6 +109,11 @@ async function openScreen({location, options, browse, ...world}: ScreenRequest):
 
 const identity = {lastgood: manifest.version, host: hostname(), user: currentUser().name}
 
+/** How the demo is removed again, as it was started. */
+function cleanCommand(folder: string | undefined): string {
+	return shellText(['npm', 'run', 'demo', '--', '--clean', ...(folder === undefined ? [] : ['--folder', folder])])
+}
+
 async function runDemo(request: DemoRequest): Promise<number> {
 	const folder = request.folder ?? defaultDemoFolder()
 	const onStep = (text: string) => terminal.err(`${text}\n`)
@@ -127,7 +132,7 @@ async function runDemo(request: DemoRequest): Promise<number> {
 	const destination = join(harbor.folder, 'restored')
 	if (!auto) {
 		process.removeListener('SIGINT', interrupt)
-		return guide(
+		const exitCode = await guide(
 			{
 				world,
 				source: {archive: harbor.archive, backups: [harbor.backups]},
@@ -138,6 +143,10 @@ async function runDemo(request: DemoRequest): Promise<number> {
 			},
 			{},
 		)
+		terminal.out(
+			`Harbor Point’s damaged primary still runs in ${harbor.folder}. Remove it all: ${cleanCommand(request.folder)}\n`,
+		)
+		return exitCode
 	}
 	const result = await recoverHarborPoint(world, harbor, {
 		destination,
@@ -163,7 +172,7 @@ async function runDemo(request: DemoRequest): Promise<number> {
 		terminal.out(
 			`runbook:           lastgood runbook ${result.recovery} --state ${shellText([join(harbor.folder, 'state')])}\n`,
 		)
-		terminal.out('remove it all:     npm run demo -- --clean\n')
+		terminal.out(`remove it all:     ${cleanCommand(request.folder)}\n`)
 	}
 	return same ? 0 : 1
 }
