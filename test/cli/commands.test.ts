@@ -407,7 +407,7 @@ describe('a recovery', () => {
 	test('runbook tells it as Markdown and as JSON', async () => {
 		const text = await output('runbook', recovery)
 		expect(text).toContain('- outcome: promoted, timeline 2')
-		expect(text).toContain(`LSN ${rig.truth.badCommitLsn}, xid ${rig.truth.badXid} |`)
+		expect(text).toContain(`LSN ${rig.truth.badCommitLsn}, xid ${rig.truth.badXid}\n`)
 		expect(await output('runbook')).toBe(text)
 		const {events, ...head} = documentOf(runbookDocument, await rig.lastgood('runbook', recovery, '--format', 'json'))
 		expect(head).toMatchObject({recovery, phase: 'promoted'})
