@@ -148,8 +148,8 @@ describe('who may do what', () => {
 	test('listing without reading is an error that names the object and the right', async () => {
 		const {store, bucket} = await archive(['list'])
 		expect(await keys(store)).toEqual(['1'])
-		for (const attempt of [store.read('1', 0, 1), streamed(store, '1')]) {
-			const error = await refusal(attempt)
+		for (const attempt of [() => store.read('1', 0, 1), () => streamed(store, '1')]) {
+			const error = await refusal(attempt())
 			expect(error.message).toBe(`s3://${bucket}/wal/1 may not be read with these credentials: access denied`)
 			expect(error.whatToDo[0]).toContain(`allow them s3:GetObject on ${bucket}/wal/*`)
 		}
