@@ -76,7 +76,9 @@ describe('lastgood browse on a terminal', () => {
 		press('q')
 		expect(await ended).toEqual({exitCode: 0, signal: 0})
 		expect(isRestored()).toBe(true)
-		expect(screen()).toContain(`Nothing was written. ${archive} was only read.\nexit code 0`)
+		// How long the line is depends on where the clone lies, and so where the terminal wraps it.
+		const unwrapped = (text: string) => text.replaceAll(/\s/g, '')
+		expect(unwrapped(screen())).toContain(unwrapped(`Nothing was written. ${archive} was only read. exit code 0`))
 		expect(await filesBelow(archive)).toEqual(before)
 		expect(await readdir(settings)).toEqual([])
 	})
